@@ -13,11 +13,16 @@ export POETRY_VIRTUALENVS_IN_PROJECT := true
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 16
 
-# A stamp that is newer than the lock file means that .venv holds what the lock file names.
-.venv/installed: pyproject.toml poetry.lock
+# Poetry lives beside the project's own packages, not among them.
+.venv/poetry/bin/poetry:
 	@$(PYTHON) -c 'import sys; sys.exit("Goods API needs Python 3.11 or newer; this is " + sys.version.split()[0]) if sys.version_info < (3, 11) else 0'
-	@test -x .venv/bin/python || $(PYTHON) -m venv .venv
-	@test -x .venv/poetry/bin/poetry || { echo "installing Poetry $(POETRY_VERSION) into .venv/poetry"; $(PYTHON) -m venv .venv/poetry && .venv/poetry/bin/python -m pip install --quiet --disable-pip-version-check poetry==$(POETRY_VERSION) poetry-plugin-pypi-mirror==$(POETRY_MIRROR_VERSION); }
+	@echo "installing Poetry $(POETRY_VERSION) into .venv/poetry"
+	@$(PYTHON) -m venv .venv && $(PYTHON) -m venv .venv/poetry
+	@.venv/poetry/bin/python -m pip install --quiet --disable-pip-version-check \
+	  poetry==$(POETRY_VERSION) poetry-plugin-pypi-mirror==$(POETRY_MIRROR_VERSION)
+
+# A stamp that is newer than the lock file means that .venv holds what the lock file names.
+.venv/installed: pyproject.toml poetry.lock | .venv/poetry/bin/poetry
 	@echo "installing the locked dependencies into .venv"
 	@$(POETRY) install --quiet --extras embedded
 	@touch $@
@@ -42,5 +47,5 @@ format: .venv/installed  ## rewrite the code in the house's format
 proof: .venv/installed  ## the long proofs; their report goes to docs/reference/proof.md
 	@.venv/bin/python -m pytest -m proof --no-cov -p no:randomly -s
 
-lock: .venv/installed  ## write poetry.lock anew from pyproject.toml
+lock: | .venv/poetry/bin/poetry  ## write poetry.lock anew from pyproject.toml
 	@$(POETRY) lock

@@ -1,0 +1,63 @@
+"""The API's description: OpenAPI, and Swagger UI from files that ship with us, so that it works offline."""
+
+import json
+from functools import lru_cache
+from importlib.resources import files
+from typing import Any
+
+from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi.openapi.docs import get_swagger_ui_html
+from fastapi.openapi.utils import get_openapi
+
+from app import __version__
+from app.goods.schemas.goods import Problem
+from app.rest.routing import StrictRoute
+
+router = APIRouter(route_class=StrictRoute, include_in_schema=False)
+
+_ASSETS = {
+    "swagger-ui-bundle.js": "text/javascript",
+    "swagger-ui.css": "text/css",
+    "favicon.png": "image/png",
+}
+_DESCRIPTION = """A catalogue of goods and their stock.
+
+Errors are problem details (RFC 9457): `type` leads to a page that explains it. Every answer carries
+`X-Request-ID`, which is in the log line of its request too."""
+
+
+def describe(app: FastAPI) -> dict[str, Any]:
+    """The OpenAPI document, with the one shape that all errors have."""
+    document = get_openapi(title="Goods API", version=__version__, description=_DESCRIPTION, routes=app.routes)
+    schemas = document.setdefault("components", {}).setdefault("schemas", {})
+    schemas[Problem.__name__] = Problem.model_json_schema()
+    return document
+
+
+@router.get("/openapi.json")
+async def openapi(request: Request) -> Response:
+    return Response(json.dumps(request.app.openapi()), media_type="application/json")
+
+
+@router.get("/docs")
+async def docs() -> Response:
+    return get_swagger_ui_html(
+        openapi_url="/openapi.json",
+        title="Goods API",
+        swagger_js_url="/docs/assets/swagger-ui-bundle.js",
+        swagger_css_url="/docs/assets/swagger-ui.css",
+        swagger_favicon_url="/docs/assets/favicon.png",
+    )
+
+
+@router.get("/docs/assets/swagger-ui-bundle.js")
+@router.get("/docs/assets/swagger-ui.css")
+@router.get("/docs/assets/favicon.png")
+async def asset(request: Request) -> Response:
+    name = request.scope["route"].path.rpartition("/")[2]
+    return Response(_asset(name), media_type=_ASSETS[name], headers={"Cache-Control": "public, max-age=86400"})
+
+
+@lru_cache
+def _asset(name: str) -> bytes:
+    return files("fastapi_offline").joinpath("static", name).read_bytes()

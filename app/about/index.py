@@ -1,0 +1,37 @@
+"""`GET /`: what this is, and links to everything."""
+
+import json
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+
+from app import __version__
+from app.rest.routing import StrictRoute
+
+router = APIRouter(route_class=StrictRoute, tags=["about"])
+
+LINKS = {
+    "goods": "/goods",
+    "good": "/goods/{id}",
+    "good_by_sku": "/goods/by-sku/{sku}",
+    "categories": "/categories",
+    "docs": "/docs",
+    "openapi": "/openapi.json",
+    "problems": "/problems",
+    "metrics": "/metrics",
+    "livez": "/livez",
+    "readyz": "/readyz",
+}
+_EXAMPLE: dict[int | str, dict[str, Any]] = {200: {"content": {"application/json": {"schema": {"type": "object"}}}}}
+
+
+@router.get("/", summary="What this is", response_class=Response, responses=_EXAMPLE)
+async def index(request: Request) -> Response:
+    """The service's name and version, the currency of its prices, and links to everything."""
+    body = {
+        "service": "goods-api",
+        "version": __version__,
+        "currency": request.app.state.parts.settings.currency,
+        "links": LINKS,
+    }
+    return Response(json.dumps(body), media_type="application/json")

@@ -1,0 +1,122 @@
+"""Puts the parts together: the one place that knows them all."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+
+from app import __version__
+from app.about import docs, index, problems
+from app.config.conf import ConfigurationError, Settings, load_settings
+from app.database.db import Database
+from app.errors import http as errors
+from app.goods.queries.categories import Categories
+from app.goods.queries.goods import GoodsQueries
+from app.goods.queries.lists import GoodsLists
+from app.goods.routers import goods
+from app.goods.services.gauges import GaugeRefresher
+from app.goods.services.goods import GoodsService
+from app.health import router as health
+from app.health.lifecycle import Lifecycle
+from app.health.readiness import Readiness
+from app.logs.access import AccessLog
+from app.logs.pipeline import configure_logging
+from app.metrics.database import DatabaseMetrics
+from app.metrics.exposition import Exposition
+from app.metrics.goods import GoodsMetrics
+from app.metrics.http import HttpMetrics
+from app.middleware.access_log import AccessLogMiddleware
+from app.middleware.error_boundary import ErrorBoundaryMiddleware
+from app.middleware.limits import LimitsMiddleware
+from app.middleware.prometheus import PrometheusMiddleware
+from app.middleware.request_context import RequestContextMiddleware
+from app.middleware.target import TargetMiddleware
+from app.server.workers import worker_index
+
+
+class Parts:
+    """Everything that one process of the service consists of, for handlers to take what they need."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.lifecycle = Lifecycle()
+        self.exposition = Exposition(version=__version__, worker=worker_index())
+        registry = self.exposition.registry
+        self.http_metrics = HttpMetrics(registry)
+        self.goods_metrics = GoodsMetrics(registry)
+        self.database_metrics = DatabaseMetrics(registry)
+        self.database = Database(settings, self.database_metrics)
+        self.readiness = Readiness(self.database, self.lifecycle, deadline=settings.connect_timeout)
+        self.goods_queries = GoodsQueries(self.database, self.goods_metrics)
+        self.goods_lists = GoodsLists(self.database, self.goods_metrics)
+        self.categories = Categories(self.database, self.goods_metrics)
+        self.goods_service = GoodsService(self.database, self.goods_metrics, require_if_match=settings.require_if_match)
+        self.gauges = GaugeRefresher(
+            self.database,
+            self.goods_metrics,
+            self.database_metrics,
+            low_stock_below=settings.low_stock_below,
+            seconds=settings.metrics_refresh,
+        )
+        self.access_log = AccessLog()
+
+    def sample(self) -> None:
+        """Bring the metrics that need no database up to date, before they are shown."""
+        self.exposition.sample()
+        self.database_metrics.sample(self.database.pools)
+
+
+def create_app(settings: Settings | None = None) -> FastAPI:
+    """The service as an ASGI application. Reads the environment when it is given no settings.
+
+    Raises ConfigurationError when no database is configured: `goods serve` is what brings an embedded one.
+    """
+    settings = settings or load_settings(os.environ)
+    if not settings.database_configured:
+        raise ConfigurationError("DB_HOST is not set: set it, or start with `goods serve`")
+    configure_logging(level=settings.log_level, form=settings.log_format, version=__version__)
+    parts = Parts(settings)
+    app = FastAPI(
+        title="Goods API",
+        version=__version__,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        redirect_slashes=False,
+        lifespan=_lifespan,
+    )
+    app.state.parts = parts
+    app.openapi = lambda: docs.describe(app)  # type: ignore[method-assign]  # FastAPI's documented way
+    errors.install(app)
+    for router in (goods.lean, goods.router, health.router, index.router, problems.router, docs.router):
+        # Not include_router: it would wrap each router in a tree that is walked on every request, and hide the
+        # routes' templates and methods. Our routers carry their whole prefix, so their routes are complete.
+        app.router.routes.extend(router.routes)
+    _add_middleware(app, parts)
+    return app
+
+
+def _add_middleware(app: FastAPI, parts: Parts) -> None:
+    """From the inside to the outside: what is added last sees a request first."""
+    settings = parts.settings
+    app.add_middleware(TargetMiddleware)
+    app.add_middleware(LimitsMiddleware, max_body_bytes=settings.max_body_bytes, body_timeout=settings.body_timeout)
+    app.add_middleware(ErrorBoundaryMiddleware)
+    app.add_middleware(AccessLogMiddleware, log=parts.access_log)
+    app.add_middleware(PrometheusMiddleware, metrics=parts.http_metrics)
+    app.add_middleware(RequestContextMiddleware, draining=lambda: parts.lifecycle.draining)
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    parts: Parts = app.state.parts
+    await parts.database.open()
+    refreshing = asyncio.create_task(parts.gauges.run())
+    try:
+        yield
+    finally:
+        refreshing.cancel()
+        await asyncio.gather(refreshing, return_exceptions=True)
+        await parts.database.close()

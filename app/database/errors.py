@@ -1,0 +1,46 @@
+"""One table from what PostgreSQL and its driver raise to the errors that the domain knows."""
+
+import asyncio
+from collections.abc import Callable
+
+import asyncpg
+
+from app.errors.domain import DatabaseUnavailable, GoodsApiError, NotReady, SkuTaken
+
+# The constraint's name decides, not the SQLSTATE alone: it says which rule of ours was broken.
+_BY_CONSTRAINT: dict[str, Callable[[], GoodsApiError]] = {"goods_sku_key": SkuTaken}
+
+# https://www.postgresql.org/docs/current/errcodes-appendix.html
+_UNAVAILABLE = (
+    "08",  # connection exception
+    "28",  # invalid authorization: our own credentials, nothing that the caller can mend
+    "3D",  # the database does not exist (yet)
+    "53",  # insufficient resources: out of connections, memory or disk
+    "57",  # operator intervention: shutdown, starting up, statement time-out
+    "58",  # system error
+    "25006",  # read-only transaction: a failover has left us on a standby
+    "40",  # transaction rollback: serialization failure, deadlock
+    "55P03",  # lock not available within lock_timeout
+)
+
+
+def is_connection_loss(error: BaseException) -> bool:
+    """Whether the connection went away under the statement, so that a read may be tried on another one."""
+    if isinstance(error, asyncpg.PostgresError):
+        return str(error.sqlstate).startswith(("08", "57P"))
+    return isinstance(error, (asyncpg.InterfaceError, OSError)) and not isinstance(error, TimeoutError)
+
+
+def translate(error: BaseException) -> GoodsApiError | None:
+    """The domain's error for one of the driver's; None for what only a fault of ours can cause."""
+    if isinstance(error, asyncpg.IntegrityConstraintViolationError):
+        known = _BY_CONSTRAINT.get(error.constraint_name or "")
+        return known() if known else None
+    if isinstance(error, asyncpg.UndefinedTableError):
+        return NotReady("The database has no schema yet: run `goods migrate`.")
+    if isinstance(error, asyncpg.PostgresError):
+        unavailable = str(error.sqlstate).startswith(_UNAVAILABLE)
+        return DatabaseUnavailable() if unavailable else None
+    if isinstance(error, (OSError, TimeoutError, asyncio.IncompleteReadError)) or is_connection_loss(error):
+        return DatabaseUnavailable()
+    return None

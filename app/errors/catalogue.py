@@ -1,0 +1,160 @@
+"""Every kind of problem that the service can answer with: one table, and a page of the documentation for each.
+
+The name is the last part of the problem's `type` (RFC 9457) and never changes once it is published.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class ProblemType:
+    """One kind of problem. `meaning` and `remedy` are what `/problems/<name>` shows."""
+
+    name: str
+    status: int
+    title: str
+    meaning: str
+    remedy: str
+
+
+_ALL = (
+    ProblemType(
+        "malformed-request",
+        400,
+        "The request is not valid HTTP",
+        "The HTTP parser could not read the request: an unknown method, a malformed head, or a body whose"
+        " framing is broken. The connection was closed.",
+        "Send the request with an HTTP client library, and look for a proxy that alters it on the way.",
+    ),
+    ProblemType(
+        "malformed-json",
+        400,
+        "The body is not valid JSON",
+        "The body could not be parsed as one JSON document in UTF-8 (RFC 8259). NaN and Infinity are not JSON.",
+        "Send one JSON object, encoded in UTF-8, nested less than a hundred levels deep.",
+    ),
+    ProblemType(
+        "not-found",
+        404,
+        "There is nothing at this path",
+        "No resource of the service has this path.",
+        "`GET /` links to everything there is; `/docs` describes it.",
+    ),
+    ProblemType(
+        "goods-not-found",
+        404,
+        "No such good",
+        "No good has this id or SKU: it never existed, or it was deleted.",
+        "Look the good up in the list, `GET /goods`.",
+    ),
+    ProblemType(
+        "problem-not-found",
+        404,
+        "No such kind of problem",
+        "The service knows no problem by this name.",
+        "`GET /problems` lists them all.",
+    ),
+    ProblemType(
+        "method-not-allowed",
+        405,
+        "The path does not have this method",
+        "The path exists, but not with this method.",
+        "Use one of the methods that the `Allow` header names.",
+    ),
+    ProblemType(
+        "request-timeout",
+        408,
+        "The request did not arrive in time",
+        "The head or the body of the request took longer than the service waits for it.",
+        "Send the request again, over a better connection or in smaller parts.",
+    ),
+    ProblemType(
+        "sku-taken",
+        409,
+        "The SKU belongs to another good",
+        "SKUs are unique, and another good has this one. Nothing was changed.",
+        "Choose another SKU, or change the good that has it: `GET /goods/by-sku/{sku}`.",
+    ),
+    ProblemType(
+        "version-conflict",
+        409,
+        "The good has changed since it was read",
+        "The `version` in the body is not the good's version any more. Nothing was changed.",
+        "Read the good again, make the change to what you get, and send it again.",
+    ),
+    ProblemType(
+        "precondition-failed",
+        412,
+        "The good is not in the state that the request demands",
+        "`If-Match` names another version than the good has, or `If-None-Match` names the one it has"
+        " (RFC 9110, section 13). Nothing was changed.",
+        "Read the good again and use the ETag that comes with it.",
+    ),
+    ProblemType(
+        "body-too-large",
+        413,
+        "The body is too large",
+        "The body is larger than this path accepts.",
+        "Send less at once. The problem's detail names the limit in bytes.",
+    ),
+    ProblemType(
+        "unsupported-media-type",
+        415,
+        "The body's media type is not supported",
+        "The path does not read bodies of this `Content-Type` or `Content-Encoding`.",
+        "Send `Content-Type: application/json`, uncompressed; PATCH also takes `application/merge-patch+json`.",
+    ),
+    ProblemType(
+        "invalid-input",
+        422,
+        "The input breaks a rule",
+        "A field, a parameter or a header has a value that is not allowed. `errors` names each place, with what"
+        " is expected there. Nothing was changed.",
+        "Correct every place that `errors` names and send the request again.",
+    ),
+    ProblemType(
+        "precondition-required",
+        428,
+        "The request must say which version it means",
+        "This deployment asks for `If-Match` on every change, so that no change is made to what the client has"
+        " not seen (RFC 6585).",
+        "Read the good, and send its `ETag` back as `If-Match`.",
+    ),
+    ProblemType(
+        "head-too-large",
+        431,
+        "The request line and headers are too large",
+        "The head of the request is larger than the service reads.",
+        "Send fewer or shorter headers and a shorter URL.",
+    ),
+    ProblemType(
+        "internal-error",
+        500,
+        "Something went wrong inside the service",
+        "The request met a fault of the service. It was logged with the request's id.",
+        "Send the request again later; report the `request_id` if it happens again.",
+    ),
+    ProblemType(
+        "database-unavailable",
+        503,
+        "The database does not answer",
+        "The service could not reach its database, or not in time.",
+        "Wait as long as `Retry-After` says and send the request again.",
+    ),
+    ProblemType(
+        "overloaded",
+        503,
+        "Too many requests wait for the database",
+        "Every connection to the database was busy for longer than a request waits for one.",
+        "Wait as long as `Retry-After` says and send the request again.",
+    ),
+    ProblemType(
+        "not-ready",
+        503,
+        "The service takes no new work",
+        "The service is starting or shutting down, or its database is not at the schema that it needs.",
+        "Send the request to another instance, or wait as long as `Retry-After` says.",
+    ),
+)
+
+PROBLEMS: dict[str, ProblemType] = {problem.name: problem for problem in _ALL}

@@ -1,0 +1,139 @@
+"""The errors that services and queries raise. They know nothing of HTTP: `errors.http` gives them their face."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+_LONGEST_PLACE = 100  # characters
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One place of the input that breaks a rule. `place` is a JSON pointer for a field of the body."""
+
+    kind: Literal["pointer", "parameter", "header"]
+    place: str
+    detail: str
+
+
+def json_pointer(*path: str | int) -> str:
+    """RFC 6901, in its URI fragment form, shortened where a caller's field name is very long."""
+    parts = (str(part).replace("~", "~0").replace("/", "~1") for part in path)
+    return "#" + "".join(f"/{printable(part)}" for part in parts)
+
+
+def printable(text: str) -> str:
+    """A caller's own name for a place, fit to be sent back."""
+    # A lone surrogate can't be written as UTF-8, and most clients' parsers refuse its escape.
+    clean = text.encode("utf-8", "replace").decode()
+    return clean if len(clean) <= _LONGEST_PLACE else clean[:_LONGEST_PLACE] + "..."
+
+
+class GoodsApiError(Exception):
+    """Base of all designed errors: `problem` names its entry in the catalogue, `detail` is a full sentence."""
+
+    problem: ClassVar[str] = "internal-error"
+    retry_after: ClassVar[int | None] = None  # seconds
+
+    def __init__(self, detail: str, *, faults: Sequence[Fault] = ()) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.faults = tuple(faults)
+
+
+class MalformedRequest(GoodsApiError):
+    problem = "malformed-request"
+
+
+class MalformedJson(GoodsApiError):
+    problem = "malformed-json"
+
+
+class GoodsNotFound(GoodsApiError):
+    problem = "goods-not-found"
+
+    def __init__(self) -> None:
+        super().__init__("No good has this id or SKU.")
+
+
+class ProblemNotFound(GoodsApiError):
+    problem = "problem-not-found"
+
+    def __init__(self) -> None:
+        super().__init__("The service knows no problem by this name.")
+
+
+class RequestTimeout(GoodsApiError):
+    problem = "request-timeout"
+
+
+class SkuTaken(GoodsApiError):
+    problem = "sku-taken"
+
+    def __init__(self) -> None:
+        fault = Fault("pointer", "#/sku", "belongs to another good")
+        super().__init__("Another good has this SKU.", faults=[fault])
+
+
+class VersionConflict(GoodsApiError):
+    problem = "version-conflict"
+
+    def __init__(self, current: int) -> None:
+        fault = Fault("pointer", "#/version", "is not the version that is stored")
+        super().__init__(f"The good is at version {current} by now.", faults=[fault])
+
+
+class PreconditionFailed(GoodsApiError):
+    problem = "precondition-failed"
+
+    def __init__(self, current: int) -> None:
+        super().__init__(f"The good is at version {current}, which is not what the request's condition allows.")
+
+
+class PreconditionRequired(GoodsApiError):
+    problem = "precondition-required"
+
+    def __init__(self) -> None:
+        fault = Fault("header", "If-Match", "is required here")
+        super().__init__("Send the good's ETag as If-Match.", faults=[fault])
+
+
+class BodyTooLarge(GoodsApiError):
+    problem = "body-too-large"
+
+    def __init__(self, limit: int) -> None:
+        """`limit` is in bytes."""
+        super().__init__(f"The body may have at most {limit} bytes here.")
+
+
+class UnsupportedMediaType(GoodsApiError):
+    problem = "unsupported-media-type"
+
+
+class InvalidInput(GoodsApiError):
+    problem = "invalid-input"
+
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        places = ", ".join(fault.place for fault in faults[:3])
+        super().__init__(f"Not accepted: {places}{' and more' if len(faults) > 3 else ''}.", faults=faults)
+
+
+class DatabaseUnavailable(GoodsApiError):
+    problem = "database-unavailable"
+    retry_after = 2
+
+    def __init__(self) -> None:
+        super().__init__("The database does not answer at the moment.")
+
+
+class Overloaded(GoodsApiError):
+    problem = "overloaded"
+    retry_after = 1
+
+    def __init__(self) -> None:
+        super().__init__("Every connection to the database is busy.")
+
+
+class NotReady(GoodsApiError):
+    problem = "not-ready"
+    retry_after = 2

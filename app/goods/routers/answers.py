@@ -1,0 +1,70 @@
+"""How goods are answered: the JSON text that the database made, untouched."""
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+from urllib.parse import urlencode
+
+from fastapi import Request, Response
+
+from app.errors.catalogue import PROBLEMS
+from app.errors.http import MEDIA_TYPE
+from app.goods.schemas.goods import Problem
+from app.rest.conditions import etag, none_match
+
+
+class Stored(Protocol):
+    """A good as queries and services give it."""
+
+    @property
+    def id(self) -> int: ...
+    @property
+    def version(self) -> int: ...
+    @property
+    def document(self) -> str: ...
+
+
+def read_answer(good: Stored, if_none_match: str | None) -> Response:
+    """200 with the good, or 304 when the caller has it already (RFC 9110, section 13.1.2)."""
+    tag = etag(good.id, good.version)
+    if if_none_match is not None and none_match(if_none_match, tag):
+        return Response(status_code=304, headers={"ETag": tag})
+    return Response(good.document, headers={"ETag": tag}, media_type="application/json")
+
+
+def written_answer(good: Stored, *, created: bool = False) -> Response:
+    """200 with the good after a change; 201 with its address when it is new."""
+    headers = {"ETag": etag(good.id, good.version)}
+    if created:
+        headers["Location"] = f"/goods/{good.id}"
+    return Response(good.document, 201 if created else 200, headers=headers, media_type="application/json")
+
+
+def page_answer(
+    request: Request, documents: Sequence[str], next_token: str | None, *, count: int | bool | None = False
+) -> Response:
+    """One page of a collection. `count` False: this collection has no count at all."""
+    token = "null" if next_token is None else f'"{next_token}"'
+    counted = "" if count is False else f',"count":{"null" if count is None else count}'
+    body = f'{{"items":[{",".join(documents)}],"next":{token}{counted}}}'
+    headers = {} if next_token is None else {"Link": _next_link(request, next_token)}
+    return Response(body, headers=headers, media_type="application/json")
+
+
+def _next_link(request: Request, token: str) -> str:
+    """RFC 8288. Relative, so that it is right behind any proxy."""
+    query = [(name, value) for name, value in request.query_params.multi_items() if name != "after"]
+    return f'<{request.url.path}?{urlencode([*query, ("after", token)])}>; rel="next"'
+
+
+def problems(*names: str) -> dict[int | str, dict[str, Any]]:
+    """The error answers of an operation, for OpenAPI: by the names of the catalogue."""
+    by_status: dict[int | str, dict[str, Any]] = {}
+    for name in (*names, "internal-error", "database-unavailable"):
+        problem = PROBLEMS[name]
+        known = by_status.get(problem.status)
+        text = f"`{name}`: {problem.title}."
+        by_status[problem.status] = {
+            "description": text if known is None else f"{known['description']} {text}",
+            "content": {MEDIA_TYPE: {"schema": {"$ref": f"#/components/schemas/{Problem.__name__}"}}},
+        }
+    return by_status

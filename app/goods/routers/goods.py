@@ -1,0 +1,168 @@
+"""Goods over HTTP. Handlers parse, call one service or query, and answer."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request, Response
+
+from app.goods.routers.answers import page_answer, problems, read_answer, written_answer
+from app.goods.routers.parameters import (
+    CategoriesOf,
+    ConditionsOf,
+    GoodsId,
+    Lists,
+    OriginOf,
+    Service,
+    path_integer,
+    path_sku,
+    queries_of,
+)
+from app.goods.schemas.goods import CategoryPage, GoodsCreate, GoodsPage, GoodsPatch, GoodsRead, GoodsReplace
+from app.goods.schemas.list import GoodsFilter, Limit
+from app.rest.routing import LeanRoute, StrictRoute
+
+router = APIRouter(route_class=StrictRoute, tags=["goods"])
+lean = APIRouter(route_class=LeanRoute, tags=["goods"])
+
+_OF_A_CHANGE = (
+    "malformed-json", "goods-not-found", "sku-taken", "version-conflict", "precondition-failed",
+    "body-too-large", "unsupported-media-type", "invalid-input", "precondition-required",
+)  # fmt: skip
+_ETAG = {"ETag": {"description": "Names this version of the good.", "schema": {"type": "string"}}}
+_ONE: dict[str, Any] = {"model": GoodsRead, "headers": _ETAG}
+_LINK = {"Link": {"description": 'The next page, as rel="next".', "schema": {"type": "string"}}}
+_NOT_MODIFIED: dict[int | str, dict[str, Any]] = {
+    304: {"description": "The caller has this version.", "headers": _ETAG}
+}
+
+
+def _parameter(name: str, where: str, schema: dict[str, Any], text: str) -> dict[str, Any]:
+    return {"name": name, "in": where, "required": where == "path", "schema": schema, "description": text}
+
+
+_IF_NONE_MATCH = _parameter(
+    "If-None-Match", "header", {"type": "string"}, "Answer 304 if the good still has this ETag."
+)
+
+
+@router.get(
+    "/goods",
+    summary="List goods",
+    response_class=Response,
+    responses={200: {"model": GoodsPage, "headers": _LINK}, **problems("invalid-input")},
+)
+async def list_goods(request: Request, wanted: Annotated[GoodsFilter, Query()], lists: Lists) -> Response:
+    """Page by page: `next` is the `after` of the next page, and every page costs the same."""
+    page = await lists.page(wanted)
+    return page_answer(request, page.documents, page.next, count=page.count)
+
+
+@router.post(
+    "/goods",
+    status_code=201,
+    summary="Create a good",
+    response_class=Response,
+    responses={
+        201: {
+            **_ONE,
+            "headers": {**_ETAG, "Location": {"description": "The good.", "schema": {"type": "string"}}},
+        },
+        **problems("malformed-json", "sku-taken", "body-too-large", "unsupported-media-type", "invalid-input"),
+    },
+)
+async def create_goods(body: GoodsCreate, service: Service, origin: OriginOf) -> Response:
+    """Without `sku` the good is given one; without `stock` it has none."""
+    return written_answer(await service.create(body, origin=origin), created=True)
+
+
+@lean.get(
+    "/goods/by-sku/{sku:path}",  # noqa: FAST003 - a lean route takes the bare request
+    summary="Read a good by its SKU",
+    response_class=Response,
+    responses={200: _ONE, **_NOT_MODIFIED, **problems("goods-not-found", "invalid-input")},
+    openapi_extra={
+        "parameters": [
+            _parameter("sku", "path", {"type": "string"}, "The SKU; slashes in it are part of the path."),
+            _IF_NONE_MATCH,
+        ]
+    },
+)
+async def read_goods_by_sku(request: Request) -> Response:
+    """Case-sensitive."""
+    good = await queries_of(request).by_sku(path_sku(request))
+    return read_answer(good, request.headers.get("if-none-match"))
+
+
+@lean.get(
+    "/goods/{goods_id}",  # noqa: FAST003 - a lean route takes the bare request
+    summary="Read a good",
+    response_class=Response,
+    responses={200: _ONE, **_NOT_MODIFIED, **problems("goods-not-found", "invalid-input")},
+    openapi_extra={
+        "parameters": [
+            _parameter("goods_id", "path", {"type": "integer"}, "The good's id."),
+            _IF_NONE_MATCH,
+        ]
+    },
+)
+async def read_goods(request: Request) -> Response:
+    """What was written before the request is seen, whichever instance wrote it."""
+    good = await queries_of(request).by_id(path_integer(request, "goods_id"))
+    return read_answer(good, request.headers.get("if-none-match"))
+
+
+@router.put(
+    "/goods/{goods_id}",
+    summary="Replace a good",
+    response_class=Response,
+    responses={200: _ONE, **problems(*_OF_A_CHANGE)},
+)
+async def replace_goods(
+    goods_id: GoodsId, body: GoodsReplace, service: Service, conditions: ConditionsOf, origin: OriginOf
+) -> Response:
+    """Never creates. `sku` and `stock` stay when they are left out; other optional fields take their default."""
+    good = await service.replace(goods_id, body, conditions=conditions, origin=origin)
+    return written_answer(good)
+
+
+@router.patch(
+    "/goods/{goods_id}",
+    summary="Change some fields of a good",
+    response_class=Response,
+    responses={200: _ONE, **problems(*_OF_A_CHANGE)},
+)
+async def patch_goods(
+    goods_id: GoodsId, body: GoodsPatch, service: Service, conditions: ConditionsOf, origin: OriginOf
+) -> Response:
+    """A JSON merge patch (RFC 7396). A patch without effect makes no new version."""
+    good = await service.patch(goods_id, body, conditions=conditions, origin=origin)
+    return written_answer(good)
+
+
+@router.delete(
+    "/goods/{goods_id}",
+    status_code=204,
+    summary="Delete a good",
+    response_class=Response,
+    responses=problems("goods-not-found", "precondition-failed", "invalid-input", "precondition-required"),
+)
+async def delete_goods(goods_id: GoodsId, service: Service, conditions: ConditionsOf, origin: OriginOf) -> Response:
+    """Its SKU can be used again; its history stays."""
+    await service.delete(goods_id, conditions=conditions, origin=origin)
+    return Response(status_code=204)
+
+
+@router.get(
+    "/categories",
+    summary="List the categories in use",
+    response_class=Response,
+    responses={200: {"model": CategoryPage, "headers": _LINK}, **problems("invalid-input")},
+)
+async def list_categories(
+    request: Request,
+    categories: CategoriesOf,
+    limit: Annotated[Limit, Query(description="How many categories at most.")] = 50,
+    after: Annotated[str | None, Query(description="The `next` of the page before.")] = None,
+) -> Response:
+    """By name, with how many goods each has; goods without a category count under the empty name."""
+    documents, token = await categories.page(after=after, limit=limit)
+    return page_answer(request, documents, token)

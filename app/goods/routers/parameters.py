@@ -1,0 +1,73 @@
+"""What the handlers take from a request besides its body."""
+
+from typing import Annotated
+
+from fastapi import Depends, Header, Path, Request
+from pydantic import BeforeValidator, TypeAdapter, ValidationError
+
+from app.errors.domain import Fault, InvalidInput
+from app.goods.queries.categories import Categories
+from app.goods.queries.goods import GoodsQueries
+from app.goods.queries.lists import GoodsLists
+from app.goods.schemas.fields import MOST_DIGITS, Sku, integer_text
+from app.goods.services.goods import GoodsService
+from app.goods.services.origin import Origin
+from app.rest.conditions import Conditions
+
+GoodsId = Annotated[int, Path(description="The good's id.", examples=[17]), BeforeValidator(integer_text)]
+IfMatch = Annotated[str | None, Header(description='Change the good only if this is its ETag, as in `"17-3"`.')]
+IfNoneMatch = Annotated[str | None, Header(description="Change the good only if this is not its ETag.")]
+
+_SKU: TypeAdapter[str] = TypeAdapter(Sku)
+
+
+def path_integer(request: Request, name: str) -> int:
+    """An integer of the path, for lean routes. Raises InvalidInput."""
+    text: str = request.path_params[name]
+    if not (text.isascii() and text.removeprefix("-").isdigit()):
+        raise InvalidInput([Fault("parameter", name, "must be an integer")])
+    return int(text[:MOST_DIGITS])
+
+
+def path_sku(request: Request) -> str:
+    """The SKU of the path, for lean routes. Raises InvalidInput for what no SKU can be."""
+    try:
+        return _SKU.validate_python(request.path_params["sku"])
+    except ValidationError as error:
+        raise InvalidInput([Fault("parameter", "sku", error.errors()[0]["msg"])]) from None
+
+
+def _origin(request: Request) -> Origin:
+    context = request.scope["state"]["context"]
+    return Origin(context.actor, context.request_id)
+
+
+def _conditions(goods_id: GoodsId, if_match: IfMatch = None, if_none_match: IfNoneMatch = None) -> Conditions:
+    return Conditions.of(goods_id, if_match=if_match, if_none_match=if_none_match)
+
+
+def _service(request: Request) -> GoodsService:
+    service: GoodsService = request.app.state.parts.goods_service
+    return service
+
+
+def queries_of(request: Request) -> GoodsQueries:
+    queries: GoodsQueries = request.app.state.parts.goods_queries
+    return queries
+
+
+def _lists(request: Request) -> GoodsLists:
+    lists: GoodsLists = request.app.state.parts.goods_lists
+    return lists
+
+
+def _categories(request: Request) -> Categories:
+    categories: Categories = request.app.state.parts.categories
+    return categories
+
+
+OriginOf = Annotated[Origin, Depends(_origin)]
+ConditionsOf = Annotated[Conditions, Depends(_conditions)]
+Service = Annotated[GoodsService, Depends(_service)]
+Lists = Annotated[GoodsLists, Depends(_lists)]
+CategoriesOf = Annotated[Categories, Depends(_categories)]

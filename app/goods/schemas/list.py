@@ -1,0 +1,38 @@
+"""The parameters of the list of goods."""
+
+from decimal import Decimal
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+
+from app.goods.schemas.fields import Category, integer_text, price
+
+Sort = Literal[
+    "id", "-id", "name", "-name", "price", "-price", "stock", "-stock",
+    "created_at", "-created_at", "updated_at", "-updated_at",
+]  # fmt: skip
+PriceBound = Annotated[
+    Decimal,
+    BeforeValidator(price),
+    WithJsonSchema({"type": "string", "pattern": r"^[0-9]{1,10}(\.[0-9]{1,2})?$", "examples": ["9.99"]}),
+]
+Limit = Annotated[int, Field(ge=1, le=500), BeforeValidator(integer_text)]
+
+
+class GoodsFilter(BaseModel):
+    """What to list, and how."""
+
+    model_config = ConfigDict(frozen=True)
+
+    category: Category | None = Field(None, description="Only goods of exactly this category.")
+    min_price: PriceBound | None = Field(None, description="Only goods that cost at least this much.")
+    max_price: PriceBound | None = Field(None, description="Only goods that cost at most this much.")
+    in_stock: Literal["true", "false"] | None = Field(
+        None, description="true: only goods with stock; false: only goods without."
+    )
+    sort: Sort = Field("id", description="The order; `-` for descending. Equal goods come in the order of ids.")
+    limit: Limit = Field(50, description="How many goods at most.")
+    after: str | None = Field(None, description="The `next` of the page before.")
+    count: Literal["none", "estimated", "exact"] = Field(
+        "none", description="Whether to count all goods that match: exact counting reads them all."
+    )

@@ -1,0 +1,94 @@
+"""The statements that change a good.
+
+Each is one round trip and its own transaction: the row, its version, the ledger entry and the change entry go in
+together or not at all.
+
+A row is locked before anything is computed from it, and what is computed is computed from the locked row: the
+`old` CTE waits for other writers, and the verdict on the request's conditions is passed on what they left. The
+change entry's number (`seq`) and time are taken after that lock, so for one good they ascend with the version.
+"""
+
+from app.goods.models.documents import document
+
+_RESULT_OF_CREATE = f"SELECT created.id, created.version, {document('created')}::text FROM created"  # noqa: S608 - constants only
+
+# $1 sku, $2 name, $3 description, $4 category, $5 price, $6 stock, $7 actor, $8 request id
+CREATE = f"""
+WITH created AS (
+  INSERT INTO goods (sku, name, description, category, price, stock, created_at, updated_at)
+  SELECT $1::text, $2::text, $3::text, $4::text, $5::numeric, $6::integer, moment, moment
+  FROM (SELECT clock_timestamp() AS moment) clock
+  RETURNING *
+), movement AS (
+  INSERT INTO stock_movements (goods_id, goods_version, delta, balance, reason, actor, created_at)
+  SELECT id, version, stock, stock, 'initial', $7::text, created_at FROM created WHERE stock > 0
+), entry AS (
+  INSERT INTO changes (goods_id, sku, operation, version, after, actor, request_id, at)
+  SELECT id, sku, 'create', version, {document("created")}, $7::text, $8::text, created_at FROM created
+)
+{_RESULT_OF_CREATE}
+"""  # noqa: S608 - constants only
+
+# Precedes each statement that changes what is there. $1 id, $2 versions that are wanted or null, $3 versions
+# that are not wanted or null.
+_LOCKED = """
+WITH old AS (
+  SELECT * FROM goods WHERE id = $1::bigint FOR UPDATE
+)"""
+_CONDITIONS_FAIL = """
+    WHEN version <> ALL ($2::bigint[]) THEN 'precondition-failed'
+    WHEN version = ANY ($3::bigint[]) THEN 'precondition-failed'"""
+
+# Null leaves a column as it is: $6 sku, $7 name, $8 description, $9 category, $10 price, $11 stock.
+# Null asks for nothing: $12 version, $13 created_at, $14 updated_at. $4 actor, $5 request id.
+UPDATE = f"""{_LOCKED}, wanted AS (
+  SELECT *, coalesce($6::text, sku) AS new_sku, coalesce($7::text, name) AS new_name,
+    coalesce($8::text, description) AS new_description, coalesce($9::text, category) AS new_category,
+    coalesce($10::numeric, price) AS new_price, coalesce($11::integer, stock) AS new_stock
+  FROM old
+), judged AS (
+  SELECT *, greatest(clock_timestamp(), updated_at) AS moment, CASE{_CONDITIONS_FAIL}
+    WHEN version <> $12::bigint THEN 'version-conflict'
+    WHEN created_at <> $13::timestamptz THEN 'created_at'
+    WHEN updated_at <> $14::timestamptz THEN 'updated_at'
+    WHEN (sku, name, description, category, price, stock)
+       = (new_sku, new_name, new_description, new_category, new_price, new_stock) THEN 'unchanged'
+    ELSE 'changed' END AS verdict
+  FROM wanted
+), new AS (
+  UPDATE goods g SET sku = j.new_sku, name = j.new_name, description = j.new_description,
+    category = j.new_category, price = j.new_price, stock = j.new_stock,
+    version = j.version + 1, updated_at = j.moment
+  FROM judged j WHERE g.id = j.id AND j.verdict = 'changed'
+  RETURNING g.*
+), movement AS (
+  INSERT INTO stock_movements (goods_id, goods_version, delta, balance, reason, actor, created_at)
+  SELECT new.id, new.version, new.stock - old.stock, new.stock, 'count', $4::text, new.updated_at
+  FROM new JOIN old USING (id) WHERE new.stock <> old.stock
+), entry AS (
+  INSERT INTO changes (goods_id, sku, operation, version, before, after, actor, request_id, at)
+  SELECT new.id, new.sku, 'update', new.version, {document("old")}, {document("new")}, $4::text, $5::text,
+    new.updated_at
+  FROM new JOIN old USING (id)
+)
+SELECT j.verdict, j.version, coalesce(new.version, j.version),
+  CASE WHEN new.id IS NULL THEN {document("j")} ELSE {document("new")} END::text
+FROM judged j LEFT JOIN new ON true
+"""  # noqa: S608 - constants only
+
+# $4 actor, $5 request id
+DELETE = f"""{_LOCKED}, judged AS (
+  SELECT *, greatest(clock_timestamp(), updated_at) AS moment, CASE{_CONDITIONS_FAIL}
+    ELSE 'changed' END AS verdict
+  FROM old
+), gone AS (
+  DELETE FROM goods g USING judged j WHERE g.id = j.id AND j.verdict = 'changed' RETURNING j.*
+), movement AS (
+  INSERT INTO stock_movements (goods_id, goods_version, delta, balance, reason, actor, created_at)
+  SELECT id, version + 1, -stock, 0, 'delete', $4::text, moment FROM gone WHERE stock > 0
+), entry AS (
+  INSERT INTO changes (goods_id, sku, operation, version, before, actor, request_id, at)
+  SELECT id, sku, 'delete', version + 1, {document("gone")}, $4::text, $5::text, moment FROM gone
+)
+SELECT verdict, version FROM judged
+"""  # noqa: S608 - constants only

@@ -1,0 +1,82 @@
+"""Business metrics: what happened to goods, counted after it was committed."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from prometheus_client import CollectorRegistry, Counter, Gauge
+
+OPERATIONS = ("create", "read", "list", "categories", "replace", "patch", "delete")
+RESULTS = (
+    "ok", "unchanged", "not_found", "conflict", "precondition_failed", "invalid", "unavailable", "error",
+)  # fmt: skip
+
+# By the names of the catalogue of problems; anything else is a fault of ours.
+_RESULT_OF_PROBLEM = {
+    "goods-not-found": "not_found",
+    "sku-taken": "conflict",
+    "version-conflict": "conflict",
+    "precondition-failed": "precondition_failed",
+    "precondition-required": "precondition_failed",
+    "invalid-input": "invalid",
+    "database-unavailable": "unavailable",
+    "overloaded": "unavailable",
+}
+
+
+class Outcome:
+    """How an operation ended, while it has not: set `result` where it is not plain success."""
+
+    __slots__ = ("result",)
+
+    def __init__(self) -> None:
+        self.result = "ok"
+
+
+class GoodsMetrics:
+    """The collectors of the goods domain, in one registry."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.created = Counter("goods_created_total", "Goods created.", registry=registry)
+        self.updated = Counter(
+            "goods_updated_total", "Goods whose version rose by a replace or a patch.", registry=registry
+        )
+        operations = Counter(
+            "goods_operations_total",
+            "Operations on goods by how they ended.",
+            ["operation", "result"],
+            registry=registry,
+        )
+        # Every pair exists from the start: an alert on a rate sees the step from 0 to 1.
+        self._operations = {
+            (operation, result): operations.labels(operation, result) for operation in OPERATIONS for result in RESULTS
+        }
+        self.in_catalogue = Gauge(
+            "goods_in_catalogue",
+            "Goods in the catalogue; the planner's estimate when there are more than 100,000.",
+            multiprocess_mode="mostrecent",
+            registry=registry,
+        )
+        self.low_stock = Gauge(
+            "goods_low_stock",
+            "Goods whose stock is below LOW_STOCK_BELOW, counted up to 100,000.",
+            multiprocess_mode="mostrecent",
+            registry=registry,
+        )
+        self.out_of_stock = Gauge(
+            "goods_out_of_stock",
+            "Goods without stock, counted up to 100,000.",
+            multiprocess_mode="mostrecent",
+            registry=registry,
+        )
+
+    @contextmanager
+    def operation(self, name: str) -> Iterator[Outcome]:
+        """Count one operation by its outcome, once it is over."""
+        outcome = Outcome()
+        try:
+            yield outcome
+        except Exception as error:
+            outcome.result = _RESULT_OF_PROBLEM.get(getattr(error, "problem", ""), "error")
+            raise
+        finally:
+            self._operations[name, outcome.result].inc()

@@ -1,0 +1,63 @@
+"""How much a client may send, and how long it may take."""
+
+import asyncio
+from collections.abc import Iterable
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.errors.domain import BodyTooLarge, MalformedRequest, RequestTimeout
+from app.server.body_fault import body_fault
+
+
+class LimitsMiddleware:
+    """Bounds a body's size in bytes and the seconds that all of it may take to arrive.
+
+    Raises BodyTooLarge, RequestTimeout or MalformedRequest: at once when Content-Length says it already,
+    otherwise out of the `receive` of whoever reads the body.
+    """
+
+    def __init__(self, app: ASGIApp, *, max_body_bytes: int, body_timeout: float) -> None:
+        self.app = app
+        self._max_body_bytes = max_body_bytes
+        self._body_timeout = body_timeout
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            length = _announced(scope["headers"])
+            if length > self._max_body_bytes:
+                raise BodyTooLarge(self._max_body_bytes)
+            if length != 0:
+                receive = self._bounded(scope, receive)
+        await self.app(scope, receive, send)
+
+    def _bounded(self, scope: Scope, receive: Receive) -> Receive:
+        received = 0
+        deadline = asyncio.get_running_loop().time() + self._body_timeout
+
+        async def bounded() -> Message:
+            nonlocal received
+            try:
+                async with asyncio.timeout_at(deadline):
+                    message = await receive()
+            except TimeoutError:
+                raise RequestTimeout(f"The body did not arrive within {self._body_timeout:g} seconds.") from None
+            fault = body_fault(scope)
+            if fault is not None:
+                raise MalformedRequest(fault)
+            received += len(message.get("body", b""))
+            if received > self._max_body_bytes:
+                raise BodyTooLarge(self._max_body_bytes)
+            return message
+
+        return bounded
+
+
+def _announced(headers: Iterable[tuple[bytes, bytes]]) -> int:
+    """The body's length in bytes as the head announces it; 0 without a body, -1 when only the end will tell."""
+    length = 0
+    for name, value in headers:
+        if name == b"transfer-encoding":
+            return -1
+        if name == b"content-length":
+            length = int(value)
+    return length

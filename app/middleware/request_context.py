@@ -1,0 +1,62 @@
+"""Who is asking: request and trace ids, for every log line and answer of one request."""
+
+import random
+import re
+from collections.abc import Callable
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.logs.context import RequestContext, current_request
+
+_REQUEST_ID = re.compile(rb"[\x21-\x7e]{1,128}")
+# https://www.w3.org/TR/trace-context/#traceparent-header
+_TRACEPARENT = re.compile(rb"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(-.*)?")
+
+
+def new_context(request_id: bytes | None = None, traceparent: bytes | None = None) -> RequestContext:
+    """The context of one request: what the caller sent where it is acceptable, new ids otherwise."""
+    # Ids need to be unique, not secret: the random module is several times cheaper than the kernel.
+    taken = request_id is not None and _REQUEST_ID.fullmatch(request_id)
+    trace = _TRACEPARENT.fullmatch(traceparent) if traceparent else None
+    return RequestContext(
+        request_id=request_id.decode() if taken and request_id else f"{random.getrandbits(128):032x}",
+        trace_id=trace[1].decode() if trace else f"{random.getrandbits(128):032x}",
+        span_id=f"{random.getrandbits(64):016x}",
+    )
+
+
+class RequestContextMiddleware:
+    """Sets the context for the logs and puts the request's id on the answer.
+
+    While the service drains, answers also ask the client to open its next connection elsewhere.
+    """
+
+    def __init__(self, app: ASGIApp, *, draining: Callable[[], bool]) -> None:
+        self.app = app
+        self._draining = draining
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        request_id = traceparent = None
+        for name, value in scope["headers"]:
+            if name == b"x-request-id":
+                request_id = value
+            elif name == b"traceparent":
+                traceparent = value
+        context = new_context(request_id, traceparent)
+        current_request.set(context)
+        state = scope.setdefault("state", {})
+        state["context"] = context
+        state["request_id"] = context.request_id
+
+        async def identified(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = message.setdefault("headers", [])
+                headers.append((b"x-request-id", context.request_id.encode()))
+                if self._draining():
+                    headers.append((b"connection", b"close"))
+            await send(message)
+
+        await self.app(scope, receive, identified)

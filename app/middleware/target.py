@@ -1,0 +1,32 @@
+"""Small freedoms of the request target: a trailing slash is accepted, and HEAD is answered wherever GET is."""
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+
+class TargetMiddleware:
+    """Nothing is redirected: `/goods/` is `/goods`. HEAD is routed as GET, and its answer has no body."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        path = scope["path"]
+        if len(path) > 1 and path[-1] == "/":
+            scope["path"] = path[:-1]
+        if scope["method"] != "HEAD":
+            await self.app(scope, receive, send)
+            return
+
+        async def without_body(message: Message) -> None:
+            if message["type"] == "http.response.body":
+                message = {**message, "body": b""}
+            await send(message)
+
+        routed = {**scope, "method": "GET"}
+        try:
+            await self.app(routed, receive, without_body)
+        finally:
+            scope["route"] = routed.get("route")

@@ -1,0 +1,77 @@
+"""Reading a JSON body strictly: numbers as decimals, no duplicate names, nothing that only Python takes for JSON."""
+
+import json
+from decimal import Decimal, InvalidOperation
+from typing import Any, NoReturn
+
+from fastapi import Request
+
+from app.errors.domain import Fault, InvalidInput, MalformedJson, UnsupportedMediaType, json_pointer
+
+JSON = frozenset({"application/json"})
+MERGE_PATCH = frozenset({"application/merge-patch+json", "application/json"})  # RFC 7396
+
+
+class JsonRequest(Request):
+    """A request whose body has been read and parsed already, for the framework to take."""
+
+    def __init__(self, request: Request, raw: bytes, document: Any) -> None:
+        super().__init__(request.scope, request.receive)
+        self._raw = raw
+        self._document = document
+
+    async def body(self) -> bytes:
+        return self._raw
+
+    async def json(self) -> Any:
+        return self._document
+
+
+async def read_json(request: Request, media_types: frozenset[str]) -> JsonRequest:
+    """Read and parse the body.
+
+    Raises UnsupportedMediaType, MalformedJson, InvalidInput (a name twice), and what the limits raise.
+    """
+    content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if content_type not in media_types:
+        raise UnsupportedMediaType(f"Send the body with Content-Type {' or '.join(sorted(media_types))}.")
+    if request.headers.get("content-encoding", "identity").strip().lower() != "identity":
+        raise UnsupportedMediaType("Send the body without Content-Encoding.")
+    raw = await request.body()
+    return JsonRequest(request, raw, parse_json(raw))
+
+
+def parse_json(raw: bytes) -> Any:
+    """Parse one JSON document (RFC 8259); numbers with a fraction or an exponent become Decimal, never float."""
+    if not raw.strip():
+        raise MalformedJson("The body is empty.")
+    try:
+        return _DECODER.decode(raw.decode("utf-8"))
+    except UnicodeDecodeError:
+        raise MalformedJson("The body is not UTF-8.") from None
+    except json.JSONDecodeError as error:
+        detail = f"The body is not JSON: line {error.lineno}, column {error.colno}."
+        raise MalformedJson(detail) from None
+    except RecursionError:
+        raise MalformedJson("The body is nested too deeply.") from None
+    except (ValueError, InvalidOperation):
+        # Python refuses to read integers of more than 4,300 digits and exponents of more than 18.
+        raise MalformedJson("The body holds a number that is too long.") from None
+
+
+def _refuse_constant(_: str) -> NoReturn:
+    raise MalformedJson("NaN and Infinity are not JSON.")
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    document: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in document:
+            raise InvalidInput([Fault("pointer", json_pointer(name), "stands more than once in its object")])
+        document[name] = value
+    return document
+
+
+_DECODER = json.JSONDecoder(
+    parse_float=Decimal, parse_constant=_refuse_constant, object_pairs_hook=_unique, strict=True
+)

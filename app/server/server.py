@@ -1,0 +1,77 @@
+"""uvicorn, set up for the service, with a shutdown in steps."""
+
+import asyncio
+from collections.abc import Callable
+from socket import socket
+from types import FrameType
+from typing import Any
+
+import uvicorn
+
+
+def build_config(
+    app: Any, *, protocol: type[Any], host: str, port: int, keep_alive_timeout: float, shutdown_timeout: float
+) -> uvicorn.Config:
+    """A configuration that leaves logs, ids and headers to the application. Times are in seconds."""
+    return uvicorn.Config(
+        app,
+        host=host,
+        port=port,
+        http=protocol,
+        loop="uvloop",
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_keep_alive=max(1, round(keep_alive_timeout)),
+        timeout_graceful_shutdown=max(1, round(shutdown_timeout)),
+        backlog=2048,
+    )
+
+
+class DrainingServer(uvicorn.Server):
+    """Stops in steps: tell the application, serve on for `delay` seconds, finish what is under way, leave.
+
+    A second signal skips the rest of the delay, a third leaves at once. After a clean stop the process ends with 0.
+    """
+
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        *,
+        on_drain: Callable[[], None],
+        delay: float = 0.0,
+        on_listening: Callable[[str, int], None] | None = None,
+    ) -> None:
+        super().__init__(config)
+        self._on_drain = on_drain
+        self._delay = delay
+        self._on_listening = on_listening
+        self._signals = 0
+        self._loop: Any = None
+
+    async def startup(self, sockets: list[socket] | None = None) -> None:
+
+        self._loop = asyncio.get_running_loop()
+        await super().startup(sockets)
+        if self.started and self._on_listening is not None:
+            host, port = self.servers[0].sockets[0].getsockname()[:2]
+            self._on_listening(host, port)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 - uvicorn's signature
+        # Not kept for uvicorn to raise again afterwards: that would skip our own cleaning up.
+        self._signals += 1
+        if self._signals == 1:
+            self._on_drain()
+            if self._delay and self._loop is not None:
+                self._loop.call_soon_threadsafe(self._loop.call_later, self._delay, self.leave)
+                return
+        self.leave()
+        if self._signals > 2:
+            self.force_exit = True
+
+    def leave(self) -> None:
+        """End the delay: close the port and finish what is under way."""
+        self.should_exit = True

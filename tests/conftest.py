@@ -1,0 +1,104 @@
+"""One real PostgreSQL for the run, one migrated database, and the service behind a real socket."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import asyncpg
+import httpx2
+import pytest
+from fastapi import FastAPI
+
+from app.application import Parts, create_app
+from app.config.conf import Settings, load_settings
+from app.database.db import DatabaseAddress
+from app.database.embedded import EmbeddedAddress, EmbeddedPostgres
+from app.database.migrate import migrate
+from tests.serving import serving
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedAddress]:
+    """A PostgreSQL of this run's own."""
+    with EmbeddedPostgres(tmp_path_factory.mktemp("goods"), announce=lambda _: None) as address:
+        yield address
+
+
+def settings_for(address: EmbeddedAddress, **changes: Any) -> Settings:
+    """Settings that name the run's database; the gauges' task stays out of the way."""
+    environ = {
+        "DB_HOST": address.socket_folder,
+        "DB_PORT": str(address.port),
+        "DB_USER": address.user,
+        "DB_NAME": address.database,
+        "METRICS_REFRESH": "3600",
+        "LOG_FORMAT": "json",
+    }
+    return load_settings({**environ, **{name: str(value) for name, value in changes.items()}})
+
+
+@pytest.fixture(scope="session")
+async def settings(postgres: EmbeddedAddress) -> Settings:
+    """Settings of a migrated database."""
+    configured = settings_for(postgres)
+    await migrate(configured)
+    return configured
+
+
+@pytest.fixture(scope="session")
+async def connection(settings: Settings) -> AsyncIterator[Any]:
+    """A connection of the test's own, to look behind the service."""
+    opened = await asyncpg.connect(**DatabaseAddress.of(settings).connect_arguments())
+    await opened.execute("CREATE EXTENSION IF NOT EXISTS pg_stat_statements")
+    yield opened
+    await opened.close()
+
+
+@dataclass
+class Service:
+    """The service under test."""
+
+    app: FastAPI
+    url: str
+
+    @property
+    def parts(self) -> Parts:
+        parts: Parts = self.app.state.parts
+        return parts
+
+    @property
+    def port(self) -> int:
+        return int(self.url.rpartition(":")[2])
+
+
+@pytest.fixture(scope="session")
+async def running_service(settings: Settings) -> AsyncIterator[Service]:
+    app = create_app(settings)
+    async with serving(app) as url:
+        yield Service(app, url)
+
+
+@pytest.fixture
+async def service(running_service: Service, connection: Any) -> Service:
+    """The running service on empty tables."""
+    await connection.execute("TRUNCATE goods, stock_movements, changes RESTART IDENTITY")
+    return running_service
+
+
+@pytest.fixture
+async def client(service: Service) -> AsyncIterator[httpx2.AsyncClient]:
+    """An HTTP client of the service on empty tables."""
+    async with httpx2.AsyncClient(base_url=service.url, timeout=30) as opened:
+        yield opened
+
+
+async def until(condition: Any, *, seconds: float = 20.0) -> Any:
+    """Wait for `condition` (a function, awaited when it must be) to give something true."""
+    async with asyncio.timeout(seconds):
+        while True:
+            found = condition()
+            found = await found if asyncio.iscoroutine(found) else found
+            if found:
+                return found
+            await asyncio.sleep(0.01)
