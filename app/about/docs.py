@@ -10,7 +10,7 @@ from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.openapi.utils import get_openapi
 
 from app import __version__
-from app.goods.schemas.goods import Problem
+from app.rest.description import complete
 from app.rest.routing import StrictRoute
 
 router = APIRouter(route_class=StrictRoute, include_in_schema=False)
@@ -28,10 +28,7 @@ Errors are problem details (RFC 9457): `type` leads to a page that explains it. 
 
 def describe(app: FastAPI) -> dict[str, Any]:
     """The OpenAPI document, with the one shape that all errors have."""
-    document = get_openapi(title="Goods API", version=__version__, description=_DESCRIPTION, routes=app.routes)
-    schemas = document.setdefault("components", {}).setdefault("schemas", {})
-    schemas[Problem.__name__] = Problem.model_json_schema()
-    return document
+    return complete(get_openapi(title="Goods API", version=__version__, description=_DESCRIPTION, routes=app.routes))
 
 
 @router.get("/openapi.json")

@@ -6,6 +6,7 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 
 from app import __version__
+from app.rest.description import problems
 from app.rest.routing import StrictRoute
 
 router = APIRouter(route_class=StrictRoute, tags=["about"])
@@ -22,10 +23,13 @@ LINKS = {
     "livez": "/livez",
     "readyz": "/readyz",
 }
-_EXAMPLE: dict[int | str, dict[str, Any]] = {200: {"content": {"application/json": {"schema": {"type": "object"}}}}}
+_ANSWERS: dict[int | str, dict[str, Any]] = {
+    **problems(),
+    200: {"content": {"application/json": {"schema": {"type": "object"}}}},
+}
 
 
-@router.get("/", summary="What this is", response_class=Response, responses=_EXAMPLE)
+@router.get("/", summary="What this is", response_class=Response, responses=_ANSWERS)
 async def index(request: Request) -> Response:
     """The service's name and version, the currency of its prices, and links to everything."""
     body = {

@@ -8,10 +8,19 @@ from fastapi import APIRouter, Request, Response
 
 from app.errors.catalogue import PROBLEMS, ProblemType
 from app.errors.domain import ProblemNotFound
+from app.rest.description import problems
 from app.rest.routing import StrictRoute
 
 router = APIRouter(route_class=StrictRoute, tags=["about"])
-_OBJECT: dict[int | str, dict[str, Any]] = {200: {"content": {"application/json": {"schema": {"type": "object"}}}}}
+_OBJECT: dict[int | str, dict[str, Any]] = {
+    **problems(),
+    200: {"content": {"application/json": {"schema": {"type": "object"}}}},
+}
+
+_ONE: dict[int | str, dict[str, Any]] = {
+    **problems("problem-not-found"),
+    200: {"content": {"text/html": {"schema": {"type": "string"}}, "application/json": {"schema": {"type": "object"}}}},
+}
 
 _PAGE = """<!doctype html>
 <html lang="en">
@@ -35,7 +44,7 @@ async def list_problems() -> Response:
     return Response(json.dumps({"items": items, "next": None}), media_type="application/json")
 
 
-@router.get("/problems/{name}", summary="One kind of problem", response_class=Response, responses=_OBJECT)
+@router.get("/problems/{name}", summary="One kind of problem", response_class=Response, responses=_ONE)
 async def read_problem(request: Request, name: str) -> Response:
     """A page for people; JSON when `Accept` asks for it."""
     problem = PROBLEMS.get(name)

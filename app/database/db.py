@@ -18,6 +18,7 @@ from app.database.errors import is_connection_loss, translate
 from app.errors.domain import DatabaseUnavailable, Overloaded
 
 Row: TypeAlias = Any  # asyncpg.Record, which has no types
+_AT_ONCE = 0.001  # seconds: what taking a free connection may cost
 
 
 @dataclass(frozen=True, slots=True)

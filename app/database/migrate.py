@@ -98,7 +98,9 @@ async def run_alembic(address: DatabaseAddress, revision: str, *, down: bool = F
     from sqlalchemy.ext.asyncio import create_async_engine  # noqa: PLC0415 - the same
     from sqlalchemy.pool import NullPool  # noqa: PLC0415 - the same
 
-    logging.getLogger("alembic").setLevel(logging.WARNING)  # its plugins introduce themselves; one line of ours is enough
+    logging.getLogger("alembic").setLevel(
+        logging.WARNING
+    )  # its plugins introduce themselves; one line of ours is enough
     config = Config()
     config.set_main_option("script_location", str(_MIGRATIONS))
 

@@ -87,8 +87,9 @@ async def _on_designed_error(request: Request, error: Exception) -> Response:
 
 async def _on_invalid_input(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - what install() registered it for
-    faults = [_fault(entry) for entry in error.errors()[:_MOST_FAULTS]]
-    return problem_response(InvalidInput(faults), request.scope)
+    # Each once: a parameter that two dependencies share is complained of twice.
+    faults = dict.fromkeys(_fault(entry) for entry in error.errors()[:_MOST_FAULTS])
+    return problem_response(InvalidInput(list(faults)), request.scope)
 
 
 async def _on_http_exception(request: Request, error: Exception) -> Response:

