@@ -17,6 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+CHECKOUT = Path(__file__).resolve().parents[1]
 URL = "http://127.0.0.1:8000"
 FIRST_RUN_SECONDS = 600  # installs everything
 PROMISED_SECONDS = 3.0
@@ -49,19 +50,21 @@ def wait_for(condition: Callable[[], Any], seconds: float, what: str) -> Any:
 
 
 def processes() -> dict[int, str]:
-    """The processes of a service and its database on this machine, by command line."""
+    """The processes of this checkout's service and database, by command line: a PostgreSQL works in its data folder."""
+    places = [str(CHECKOUT)]
+    identity = CHECKOUT / ".goods" / "id"
+    if identity.exists():  # made when root runs it: the data is elsewhere then
+        places.append(f"/var/lib/goods-api/{identity.read_text().strip()}")
     found = {}
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             command = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
+            works_in = str((folder / "cwd").readlink())
         except OSError:
             continue
-        if re.search(r"bin/goods serve|bin/postgres |^postgres: ", command):
+        if re.search(r"bin/goods serve|bin/postgres |^postgres: ", command) and works_in.startswith(tuple(places)):
             found[int(folder.name)] = command
     return found
-
-
-BEFORE = set(processes())  # what others run here is none of ours
 
 
 class Run:
@@ -69,7 +72,7 @@ class Run:
 
     def __init__(self) -> None:
         self.started = time.monotonic()
-        self.make = subprocess.Popen(["make", "run"], start_new_session=True)
+        self.make = subprocess.Popen(["make", "run"], cwd=CHECKOUT, start_new_session=True)
 
     def serving(self, seconds: float) -> float:
         def served() -> Any:
@@ -80,18 +83,15 @@ class Run:
         wait_for(served, seconds, "serving")
         return time.monotonic() - self.started
 
-    def own(self) -> dict[int, str]:
-        return {pid: command for pid, command in processes().items() if pid not in BEFORE}
-
     def interrupt(self) -> None:
         """Ctrl-C: the terminal sends SIGINT to the whole foreground group."""
         os.killpg(self.make.pid, signal.SIGINT)
         self.make.wait(timeout=30)
-        wait_for(lambda: not self.own(), 10, "the end of every process")
+        wait_for(lambda: not processes(), 10, "the end of every process")
 
     def kill(self, pattern: str) -> None:
         """SIGKILL for the processes whose command matches."""
-        victims = [pid for pid, command in self.own().items() if re.search(pattern, command)]
+        victims = [pid for pid, command in processes().items() if re.search(pattern, command)]
         if not victims:
             sys.exit(f"FAILED: nothing to kill matches {pattern}")
         for pid in victims:
@@ -128,11 +128,11 @@ def main() -> None:
     run = second_run("second run", kept)
     run.kill(r"bin/goods serve")
     run.make.wait(timeout=30)
-    say(f"service killed: {len(run.own())} processes of PostgreSQL survive it")
+    say(f"service killed: {len(processes())} processes of PostgreSQL survive it")
 
     run = second_run("after kill -9 of the service", kept)
     run.kill(r"bin/postgres ")
-    wait_for(lambda: not any("postgres" in command for command in run.own().values()), 20, "PostgreSQL's end")
+    wait_for(lambda: not any("postgres" in command for command in processes().values()), 20, "PostgreSQL's end")
     say("PostgreSQL killed")
     run.interrupt()
 

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import sys
 from types import FrameType
 
@@ -19,7 +20,7 @@ from app.middleware.request_context import new_context
 from app.middleware.route import UNMATCHED
 from app.server.protocol import Answer, ProtocolLimits, Rejecter, Rejection, protocol_class
 from app.server.server import DrainingServer, build_config
-from app.server.workers import serve_workers
+from app.server.workers import listening, serve_workers
 
 
 def serve(settings: Settings, *, migrate_first: bool) -> None:
@@ -27,12 +28,13 @@ def serve(settings: Settings, *, migrate_first: bool) -> None:
     configure_logging(level=settings.log_level, form=settings.log_format, version=__version__)
     signal.signal(signal.SIGTERM, _interrupt)
     try:
-        with database_settings(settings) as configured:
+        # First of all, so that a port that is taken is found out before anything is started.
+        with _bound(settings) as bound, database_settings(settings) as configured:
             if migrate_first or not settings.database_configured:
                 migrate_or_exit(configured)
             if settings.sample and not settings.database_configured:
                 load_catalogue_if_empty(configured)
-            _serve(configured)
+            _serve(configured, bound)
     except KeyboardInterrupt:
         sys.exit(130)
 
@@ -42,21 +44,24 @@ def _interrupt(_: int, __: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
-def _serve(settings: Settings) -> None:
+def _bound(settings: Settings) -> socket.socket:
+    try:
+        return listening(settings.api_host, settings.api_port)
+    except OSError as error:
+        place = f"{settings.api_host}:{settings.api_port}"
+        sys.exit(f"goods: cannot listen on {place}: {error.strerror}; API_PORT chooses another port")
+
+
+def _serve(settings: Settings, bound: socket.socket) -> None:
     if settings.api_workers == 1:
-        build_server(settings, welcome=True).run()
+        build_server(settings, welcome=True).run([bound])
         return
     # The workers read the environment, so it has to name the database that was just made ready.
     os.environ.update(
         DB_HOST=str(settings.db_host), DB_PORT=str(settings.db_port), DB_USER=settings.db_user, DB_NAME=settings.db_name
     )
-    _welcome(settings.api_host, settings.api_port)
-    serve_workers(
-        "app.commands.serve:build_worker",
-        host=settings.api_host,
-        port=settings.api_port,
-        workers=settings.api_workers,
-    )
+    _welcome(*bound.getsockname()[:2])
+    serve_workers("app.commands.serve:build_worker", bound=bound, workers=settings.api_workers)
 
 
 def build_worker() -> uvicorn.Server:

@@ -29,7 +29,7 @@ class Settings(BaseModel):
 
     db_host: str | None = Field(
         None,
-        description="The database's host, or the folder of its Unix socket. Set: this database is used. Not set: an embedded PostgreSQL is.",
+        description="The database's host, or its Unix socket's folder. Not set: an embedded PostgreSQL is used.",
     )
     db_port: Port = Field(5432, description="The database's port.")
     db_name: str = Field("goods", description="The database's name.")
@@ -52,7 +52,8 @@ class Settings(BaseModel):
     api_workers: int = Field(1, ge=1, le=64, description="Processes that serve. In a cluster: 1, and more replicas.")
     api_auth: Access | None = Field(
         None,
-        description="Who needs a key: `off` (nobody), `writes`, `all`. Not set: off on a loopback address, and no start elsewhere. This release has no keys: only `off` starts.",
+        description="Who needs a key: `off` (nobody), `writes`, `all`. Not set: `off` on a loopback address, and no"
+        " start elsewhere. This release has no keys yet: only `off` starts.",
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="The least level that is logged."

@@ -91,6 +91,8 @@ async def run_alembic(address: DatabaseAddress, revision: str, *, down: bool = F
 
     Raises the driver's errors.
     """
+    # Its plugins introduce themselves; one line of ours is enough.
+    logging.getLogger("alembic").setLevel(logging.WARNING)
     from alembic import command  # noqa: PLC0415 - a third of a second that an up-to-date start need not spend
     from alembic.config import Config  # noqa: PLC0415 - the same
     from sqlalchemy import URL, text  # noqa: PLC0415 - the same
@@ -98,9 +100,6 @@ async def run_alembic(address: DatabaseAddress, revision: str, *, down: bool = F
     from sqlalchemy.ext.asyncio import create_async_engine  # noqa: PLC0415 - the same
     from sqlalchemy.pool import NullPool  # noqa: PLC0415 - the same
 
-    logging.getLogger("alembic").setLevel(
-        logging.WARNING
-    )  # its plugins introduce themselves; one line of ours is enough
     config = Config()
     config.set_main_option("script_location", str(_MIGRATIONS))
 

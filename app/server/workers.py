@@ -18,6 +18,11 @@ _FOLDER = "PROMETHEUS_MULTIPROC_DIR"  # prometheus_client's own name for it
 class _Worker(multiprocess.Process):
     """A worker that makes its own server: settings and connections can't be handed from process to process."""
 
+    def target(self, sockets: list[socket.socket] | None = None) -> None:
+        # Made before uvicorn's health thread asks for it as well: two threads would make two.
+        self.server.config.load()
+        super().target(sockets)
+
     @property
     def server(self) -> uvicorn.Server:
         if self._server is None:
@@ -26,21 +31,21 @@ class _Worker(multiprocess.Process):
         return self._server
 
 
-def serve_workers(server_factory: str, *, host: str, port: int, workers: int) -> None:
-    """Serve with `workers` processes until a signal comes; one that dies is replaced.
+def serve_workers(server_factory: str, *, bound: socket.socket, workers: int) -> None:
+    """Serve on the socket with `workers` processes until a signal comes; one that dies is replaced.
 
     `server_factory` is an import string ("module:function") of what makes a uvicorn.Server in each worker.
     """
-    config = uvicorn.Config(server_factory, host=host, port=port, workers=workers, log_config=None, access_log=False)
+    config = uvicorn.Config(server_factory, workers=workers, log_config=None, access_log=False)
     # uvicorn has no other place to say which class its workers are of.
     multiprocess.Process = _Worker  # type: ignore[misc]
-    with tempfile.TemporaryDirectory(prefix="goods-metrics-") as folder, listening(host, port) as shared:
+    with tempfile.TemporaryDirectory(prefix="goods-metrics-") as folder:
         os.environ[_FOLDER] = folder
-        multiprocess.Multiprocess(config, [shared]).run()
+        multiprocess.Multiprocess(config, [bound]).run()
 
 
 def listening(host: str, port: int) -> socket.socket:
-    """A socket bound to the address, for all workers. Raises OSError when it is taken."""
+    """A socket bound to the address; it refuses connections until it is served. Raises OSError when it is taken."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     bound = socket.socket(family)
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

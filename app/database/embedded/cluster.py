@@ -19,12 +19,13 @@ DATABASE = "goods"
 PORT = 5432  # only a part of the socket's name
 
 CREATE_SECONDS = 600.0
-START_SECONDS = 600.0  # crash recovery replays what was written since the last checkpoint, on any disk
+LAUNCH_SECONDS = 10.0  # longer is crash recovery
+RECOVERY_SECONDS = 1800.0  # it replays what was written since the last checkpoint, on any disk
 ORPHAN_SECONDS = 60.0  # a killed server's backends end by themselves, a busy one after its statement
 SILENT_SECONDS = 15.0
 STOP_SECONDS = 30.0
 STOP_AT_ONCE_SECONDS = 15.0
-POLL_SECONDS = 0.1
+FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.05, 1.0
 LOG_BYTES = 10_000_000  # a larger log is put aside at the next start
 
 # For a small machine; ALTER SYSTEM can change them.
@@ -135,11 +136,12 @@ class Cluster:
         Waits for crash recovery and for what a killed server left to end. Raises EmbeddedPostgresError with
         the last lines of the server's log.
         """
-        began = time.monotonic()
+        began, pause = time.monotonic(), FIRST_PAUSE_SECONDS
         while (problem := self._bring_up()) is not None:
             if time.monotonic() - began > problem.patience:
                 raise EmbeddedPostgresError(problem.text)
-            time.sleep(POLL_SECONDS)
+            time.sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
         self._create_database()
 
     def _bring_up(self) -> _Problem | None:
@@ -158,7 +160,7 @@ class Cluster:
         return _Problem(
             f"process {pid} has {self.data} open and does not serve it at {self._place.sockets} "
             f"({one_line(answer.stderr or answer.stdout)}): stop it with `kill -INT {pid}` and start again",
-            START_SECONDS if busy else SILENT_SECONDS,
+            RECOVERY_SECONDS if busy else SILENT_SECONDS,
         )
 
     def _launch(self) -> _Problem | None:
@@ -170,22 +172,25 @@ class Cluster:
         options = " ".join(f"-c {name}={value}" for name, value in GUARANTEES.items())
         done = self._programs.run(
             "pg_ctl",
-            *("start", "-w", "-s", "-t", f"{START_SECONDS:.0f}", "-D", self.data, "-l", self.log),
+            *("start", "-w", "-s", "-t", f"{LAUNCH_SECONDS:.0f}", "-D", self.data, "-l", self.log),
             *("-o", f"{options} -k {self._place.sockets} -p {PORT}"),
-            seconds=START_SECONDS + 30,
+            seconds=LAUNCH_SECONDS + 30,
         )
         if done.returncode == 0:
             return None
         said = self._log_since(read_before) or done.stderr
+        if self._server_pid() is not None:
+            self._announce("PostgreSQL is recovering from a crash; this may take minutes")
+            return _Problem(f"PostgreSQL does not end its recovery: {one_line(said)}", RECOVERY_SECONDS)
         return _Problem(
             f"PostgreSQL did not start on {self.data}: {one_line(said)} (more in {self.log})",
             ORPHAN_SECONDS if any(sign in said for sign in PREDECESSOR) else 0.0,
         )
 
     def _log_since(self, position: int) -> str:
-        with suppress(FileNotFoundError), self.log.open(errors="replace") as lines:
-            lines.seek(position)
-            return lines.read()
+        with suppress(FileNotFoundError), self.log.open("rb") as log:
+            log.seek(position)
+            return log.read().decode(errors="replace")
         return ""
 
     def stop(self) -> None:

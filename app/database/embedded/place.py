@@ -152,7 +152,10 @@ def _sockets(storage: Path, identity: str) -> Path:
 
 def _account(storage: Path) -> Account:
     """Who owns the data already; for new data the first of ACCOUNTS that this machine has."""
-    known = [entry for entry in pwd.getpwall() if entry.pw_name in ACCOUNTS and entry.pw_uid != 0]
+    known = []
+    for name in ACCOUNTS:
+        with suppress(KeyError):
+            known.append(pwd.getpwnam(name))
     if storage.exists():
         owner = storage.stat().st_uid
         known = [entry for entry in known if entry.pw_uid == owner]
@@ -161,8 +164,7 @@ def _account(storage: Path) -> Account:
             "PostgreSQL does not run as root, and there is no user postgres or nobody to run it as: "
             "start as an ordinary user, or set DB_HOST"
         )
-    entry = min(known, key=lambda one: ACCOUNTS.index(one.pw_name))
-    return Account(entry.pw_name, entry.pw_uid, entry.pw_gid)
+    return Account(known[0].pw_name, known[0].pw_uid, known[0].pw_gid)
 
 
 def _identity(home: Path) -> str:

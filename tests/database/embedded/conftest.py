@@ -5,11 +5,12 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from app.database.embedded import EmbeddedAddress, place
+from app.database.embedded import EmbeddedPostgresError, place
 from app.database.embedded.place import find_place
 from tests.database.embedded.running import embedded, storage
 
@@ -22,7 +23,7 @@ with EmbeddedPostgres(pathlib.Path(sys.argv[1])) as address:
     sys.stdin.read()
 """
 
-StartService = Callable[[], "subprocess.Popen[str]"]
+StartService = Callable[[Path], "subprocess.Popen[str]"]
 
 
 @pytest.fixture(scope="session")
@@ -37,53 +38,55 @@ def shelf() -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
-def template(shelf: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Data as the first start makes it: a copy takes a tenth of the time."""
-    home = tmp_path_factory.mktemp("template")
-    with embedded(home):
+def kept_home(shelf: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A checkout's `.goods` that has been started and stopped once."""
+    folder = tmp_path_factory.mktemp("checkout") / ".goods"
+    with embedded(folder):
         pass
-    return storage(home, shelf) / "18"
-
-
-@pytest.fixture
-def new_home(tmp_path: Path, shelf: Path) -> Iterator[Path]:
-    """A checkout's `.goods` before its first start; whatever server a test leaves on it is stopped."""
-    folder = tmp_path / "checkout" / ".goods"
     yield folder
-    if not folder.exists():
-        return
-    if any(storage(folder, shelf).glob("*/postmaster.pid")):
-        with embedded(folder):
-            pass
     shutil.rmtree(storage(folder, shelf))
 
 
 @pytest.fixture
-def home(new_home: Path, template: Path) -> Path:
-    """A checkout's `.goods` with data in it."""
-    data = find_place(new_home).storage / "18"
-    subprocess.run(["cp", "-a", template, data], check=True)
-    return new_home
-
-
-@pytest.fixture(scope="module")
-def running(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedAddress]:
-    """A server for tests that only look at it."""
-    home = tmp_path_factory.mktemp("running")
-    subprocess.run(["cp", "-a", template, find_place(home).storage / "18"], check=True)
-    server = embedded(home)
-    yield server.start()
-    server.discard()
+def home(kept_home: Path, shelf: Path) -> Iterator[Path]:
+    """The same for every test: a first start takes ten times as long. It must be left undamaged."""
+    yield kept_home
+    stop_what_is_left(kept_home, shelf)
 
 
 @pytest.fixture
-def service(new_home: Path, shelf: Path) -> Iterator[StartService]:
-    """Starts processes that use the server on `home` until their standard input is closed."""
+def new_home(tmp_path: Path, shelf: Path) -> Iterator[Path]:
+    """A checkout's `.goods` before its first start."""
+    folder = tmp_path / "checkout" / ".goods"
+    yield folder
+    if folder.exists():
+        stop_what_is_left(folder, shelf)
+        shutil.rmtree(storage(folder, shelf), ignore_errors=True)  # a test may have discarded it
+
+
+@pytest.fixture
+def doomed_data(new_home: Path, kept_home: Path, shelf: Path) -> Path:
+    """A copy of the data, at `new_home`, for a test to damage."""
+    data = find_place(new_home).storage / "18"
+    subprocess.run(["cp", "-a", storage(kept_home, shelf) / "18", data], check=True)
+    return data
+
+
+def stop_what_is_left(home: Path, shelf: Path) -> None:
+    if any(storage(home, shelf).glob("*/postmaster.pid")):
+        # Damaged data does not start, and then nothing runs.
+        with suppress(EmbeddedPostgresError), embedded(home):
+            pass
+
+
+@pytest.fixture
+def service(shelf: Path) -> Iterator[StartService]:
+    """Starts processes that use the server on a home until their standard input is closed."""
     started: list[subprocess.Popen[str]] = []
 
-    def start() -> subprocess.Popen[str]:
+    def start(home: Path) -> subprocess.Popen[str]:
         process = subprocess.Popen(
-            [sys.executable, "-c", SERVICE, new_home, shelf],
+            [sys.executable, "-c", SERVICE, home, shelf],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

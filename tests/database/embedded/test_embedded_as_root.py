@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from app.database.embedded import EmbeddedPostgres
+from app.database.embedded.place import find_place
 from tests.database.embedded.running import data_and_pid, embedded
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root's data lies outside the checkout")
@@ -45,26 +46,17 @@ def test_root_runs_a_copy_of_programs_that_the_account_cannot_reach(
     assert hidden.stat().st_mode & 0o777 == 0o700
 
 
-def test_a_fresh_clone_at_the_same_path_does_not_see_old_data(home: Path) -> None:
-    server = embedded(home)
-    first, _ = data_and_pid(server.start())
-    server.stop()
-    shutil.rmtree(home)
-    with embedded(home) as address:
-        second, _ = data_and_pid(address)
-    assert second != first
+def test_a_fresh_clone_at_the_same_path_does_not_see_old_data(new_home: Path) -> None:
+    first = find_place(new_home).storage
+    assert find_place(new_home).storage == first
+    shutil.rmtree(new_home)
+    assert find_place(new_home).storage != first
 
 
-def test_a_moved_checkout_keeps_its_data_and_a_copied_one_begins_with_none(home: Path) -> None:
-    with embedded(home) as address:
-        original, _ = data_and_pid(address)
-    moved = home.parent.rename(home.parent.with_name("moved")) / ".goods"
-    with embedded(moved) as address:
-        assert (data_and_pid(address))[0] == original
-    shutil.copytree(moved, home)
-    copy = embedded(home)
-    assert (data_and_pid(copy.start()))[0] != original
-    copy.discard()
-    last = embedded(moved)
-    assert (data_and_pid(last.start()))[0] == original
-    last.discard()
+def test_a_moved_checkout_keeps_its_data_and_a_copied_one_begins_with_none(new_home: Path) -> None:
+    original = find_place(new_home).storage
+    moved = new_home.parent.rename(new_home.parent.with_name("moved")) / ".goods"
+    assert find_place(moved).storage == original
+    shutil.copytree(moved, new_home)
+    assert find_place(new_home).storage != original
+    assert find_place(moved).storage == original

@@ -8,36 +8,30 @@ from pathlib import Path
 import pytest
 
 from app.database.embedded import EmbeddedPostgresError, place
-from tests.database.embedded.running import data_and_pid, embedded
+from tests.database.embedded.running import embedded
 
 
-def test_data_of_another_major_version_is_refused_with_the_way_out(home: Path) -> None:
-    with embedded(home) as address:
-        data, _ = data_and_pid(address)
-    (data / "PG_VERSION").write_text("17\n")
+def test_data_of_another_major_version_is_refused_with_the_way_out(new_home: Path, doomed_data: Path) -> None:
+    (doomed_data / "PG_VERSION").write_text("17\n")
     with pytest.raises(EmbeddedPostgresError, match=r"is of PostgreSQL 17, and this is 18: dump it .* or delete"):
-        embedded(home).start()
-    data.rename(data.with_name("17"))
+        embedded(new_home).start()
+    doomed_data.rename(doomed_data.with_name("17"))
     with pytest.raises(EmbeddedPostgresError, match="postgres/17 is of PostgreSQL 17"):
-        embedded(home).start()
-    assert not data.exists()
+        embedded(new_home).start()
+    assert not doomed_data.exists()
 
 
-def test_data_without_its_version_is_refused_and_kept(home: Path) -> None:
-    with embedded(home) as address:
-        data, _ = data_and_pid(address)
-    (data / "PG_VERSION").unlink()
+def test_data_without_its_version_is_refused_and_kept(new_home: Path, doomed_data: Path) -> None:
+    (doomed_data / "PG_VERSION").unlink()
     with pytest.raises(EmbeddedPostgresError, match="is damaged, it has no PG_VERSION: restore it"):
-        embedded(home).start()
-    assert (data / "base").exists()
+        embedded(new_home).start()
+    assert (doomed_data / "base").exists()
 
 
-def test_damaged_data_is_told_in_one_line_with_the_words_of_the_log(home: Path) -> None:
-    with embedded(home) as address:
-        data, _ = data_and_pid(address)
-    os.truncate(data / "global" / "pg_control", 100)
+def test_damaged_data_is_told_in_one_line_with_the_words_of_the_log(new_home: Path, doomed_data: Path) -> None:
+    os.truncate(doomed_data / "global" / "pg_control", 100)
     with pytest.raises(EmbeddedPostgresError) as raised:
-        embedded(home).start()
+        embedded(new_home).start()
     message = str(raised.value)
     assert re.search(r"did not start on .*pg_control.*more in .*server\.log", message)
     assert "\n" not in message
