@@ -5,61 +5,77 @@ The environment wins over YAML, which wins over the defaults. Nothing is read im
 
 import ipaddress
 from collections.abc import Mapping
+from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
-from app.config.sources import ConfigurationError, Value, from_environment, from_files
+from app.config.sources import ConfigurationError, Value, from_environment, from_files, one_line, with_files_read
 
 __all__ = ["ConfigurationError", "Settings", "describe", "load_settings"]
 
+
+def _host_alone(host: str) -> str:
+    """Refuse a URL or user@host: its password would be shown wherever the host is."""
+    if not host.startswith("/") and ("@" in host or "://" in host):
+        raise ValueError("must be a host alone; user, password and port have settings of their own")
+    return host
+
+
+Host = Annotated[str, AfterValidator(_host_alone)]
 Port = Annotated[int, Field(ge=1, le=65535)]
-Seconds = Annotated[float, Field(gt=0, le=3600, allow_inf_nan=False)]
+Seconds = Annotated[float, Field(gt=0, le=3600)]
 Access = Literal["off", "writes", "all"]
 
 _CHECKOUT = Path(__file__).resolve().parents[2]
-_SECRETS = ("DB_PASSWORD",)
 
 
 class Settings(BaseModel):
     """Everything that can be set, frozen. Attributes are the names in lower case; times are in seconds."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", coerce_numbers_to_str=True, hide_input_in_errors=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
-    db_host: str | None = Field(
+    db_host: Host | None = Field(
         None,
-        description="The database's host, or its Unix socket's folder. Not set: an embedded PostgreSQL is used.",
+        description="The database's host, or the folder of its Unix socket."
+        " Set: this database is used. Not set: an embedded PostgreSQL is.",
     )
-    db_port: Port = Field(5432, description="The database's port.")
+    db_port: Port = Field(5432, description="The database's port, 1 to 65535.")
     db_name: str = Field("goods", description="The database's name.")
     db_user: str = Field("goods", description="The role to connect as.")
-    db_password: SecretStr | None = Field(None, description="Its password; DB_PASSWORD_FILE reads it from a file.")
+    db_password: SecretStr | None = Field(
+        None, description="The role's password. `DB_PASSWORD_FILE` reads it from a file."
+    )
     db_sslmode: Literal["disable", "allow", "prefer", "require", "verify-ca", "verify-full"] = Field(
-        "prefer", description="How TLS is used towards the database, as libpq defines it."
+        "prefer",
+        description="How TLS is used towards the database, as libpq defines it:"
+        " `disable`, `allow`, `prefer`, `require`, `verify-ca` or `verify-full`.",
     )
-    db_read_host: str | None = Field(
-        None, description="A replica that serves lists, which may lag behind. Not set: DB_HOST serves them."
+    db_read_host: Host | None = Field(
+        None, description="A replica for lists, search and export, which may lag behind. Not set: `DB_HOST`."
     )
-    db_migration_host: str | None = Field(
-        None, description="A direct host for migrations, when DB_HOST is a connection pooler. Not set: DB_HOST."
+    db_migration_host: Host | None = Field(
+        None, description="A direct host for migrations, when `DB_HOST` is a PgBouncer. Not set: `DB_HOST`."
     )
     db_pool_size: int = Field(
-        10, ge=1, le=200, description="Connections per process and host; health checks have two more."
+        10, ge=1, le=200, description="Connections per process and host, 1 to 200; health checks have two more."
     )
     api_host: str = Field("127.0.0.1", description="The address to listen on.")
-    api_port: int = Field(8000, ge=0, le=65535, description="The port to listen on; 0 takes any free one.")
-    api_workers: int = Field(1, ge=1, le=64, description="Processes that serve. In a cluster: 1, and more replicas.")
+    api_port: int = Field(8000, ge=0, le=65535, description="The port to listen on, up to 65535; 0 takes any free one.")
+    api_workers: int = Field(
+        1, ge=1, le=64, description="Processes that serve, 1 to 64. In a cluster: 1, and more replicas."
+    )
     api_auth: Access | None = Field(
         None,
-        description="Who needs a key: `off` (nobody), `writes`, `all`. Not set: `off` on a loopback address, and no"
-        " start elsewhere. This release has no keys yet: only `off` starts.",
+        description="Who needs a key: `off` (nobody), `writes` (whoever writes) or `all`. Not set: `off` on a loopback"
+        " address, and no start elsewhere. This release has no keys yet: it starts with `off` only.",
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
-        "info", description="The least level that is logged."
+        "info", description="The least level that is logged: `debug`, `info`, `warning` or `error`."
     )
     log_format: Literal["auto", "json", "console"] = Field(
-        "auto", description="`auto`: console on a terminal, JSON lines elsewhere."
+        "auto", description="`json` lines, `console` for people, or `auto`: console on a terminal and JSON elsewhere."
     )
     currency: str = Field(
         "EUR", pattern="^[A-Z]{3}$", description="The currency of all prices (ISO 4217), shown at `GET /`."
@@ -68,8 +84,10 @@ class Settings(BaseModel):
         5, ge=0, le=2_147_483_647, description="Stock below this counts as low in the metric `goods_low_stock`."
     )
     require_if_match: bool = Field(False, description="Whether PUT, PATCH and DELETE need `If-Match`.")
-    sample: bool = Field(True, description="Whether an empty embedded database is given the sample goods.")
-    embedded_home: Path = Field(_CHECKOUT / ".goods", description="The folder of the embedded PostgreSQL.")
+    sample: bool = Field(True, description="Whether sample goods are loaded into an empty embedded database.")
+    embedded_home: Path = Field(
+        _CHECKOUT / ".goods", description="The folder of the embedded PostgreSQL. The default is in the checkout."
+    )
     connect_timeout: Seconds = Field(
         1.5, description="Seconds to open a database connection, or to wait for a free one."
     )
@@ -79,10 +97,12 @@ class Settings(BaseModel):
     body_timeout: Seconds = Field(30.0, description="Seconds for a request's body to arrive.")
     keep_alive_timeout: Seconds = Field(75.0, description="Seconds that an idle connection is kept.")
     shutdown_delay: float = Field(
-        0.0, ge=0, le=300, description="Seconds that `/readyz` fails before the port is closed."
+        0.0, ge=0, le=300, description="Seconds that `/readyz` fails before the listener closes, 0 to 300."
     )
     shutdown_timeout: Seconds = Field(20.0, description="Seconds for requests under way to finish at shutdown.")
-    max_body_bytes: int = Field(2_097_152, ge=1024, le=1_073_741_824, description="The largest body, in bytes.")
+    max_body_bytes: int = Field(
+        2_097_152, ge=1, le=1_073_741_824, description="The largest request body in bytes, at most 1 GiB."
+    )
     metrics_refresh: Seconds = Field(15.0, description="Seconds between refreshes of the gauges about the database.")
 
     @property
@@ -97,40 +117,56 @@ class Settings(BaseModel):
 
 
 NAMES = {name.upper(): name for name in Settings.model_fields}
+SECRETS = tuple(
+    name for name, attribute in NAMES.items() if SecretStr in get_args(Settings.model_fields[attribute].annotation)
+)
 
 
 def load_settings(environ: Mapping[str, str]) -> Settings:
     """Put the settings together. Raises ConfigurationError, whose text is one line for people."""
-    return _validated(_collected(environ))
+    values = _collected(environ)
+    settings = _validated(values)
+    _check_database(settings, values)
+    _check_access(settings, values)
+    _check_keys(settings, values)
+    _check_deadlines(settings, values)
+    return settings
 
 
 def describe(settings: Settings, environ: Mapping[str, str]) -> list[tuple[str, str, str]]:
     """Name, value and origin of each setting in force; secrets are masked."""
     origins = {name: value.origin for name, value in _collected(environ).items()}
-    rows = []
-    for name, attribute in NAMES.items():
-        value = getattr(settings, attribute)
-        shown = "(not set)" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
-        rows.append((name, "******" if isinstance(value, SecretStr) else shown, origins.get(name, "default")))
-    return rows
+    return [
+        (name, _shown(getattr(settings, attribute)), one_line(origins.get(name, "default")))
+        for name, attribute in NAMES.items()
+    ]
+
+
+def _shown(value: Any) -> str:
+    match value:
+        case None:
+            return "(not set)"
+        case SecretStr():
+            return "******"
+        case bool():
+            return str(value).lower()
+        case float():
+            return f"{value:g}"
+    return one_line(str(value))
 
 
 def _collected(environ: Mapping[str, str]) -> dict[str, Value]:
-    files = from_files(environ.get("GOODS_CONFIG", ""), NAMES, _SECRETS)
-    return {**files, **from_environment(environ, NAMES, _SECRETS)}
+    files = from_files(environ.get("GOODS_CONFIG", ""), NAMES, SECRETS)
+    return with_files_read({**files, **from_environment(environ, NAMES, SECRETS)})
 
 
 def _validated(values: Mapping[str, Value]) -> Settings:
     try:
-        settings = Settings.model_validate({NAMES[name]: value.text for name, value in values.items()})
+        return Settings.model_validate({NAMES[name]: value.text for name, value in values.items()})
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
-        name = str(first["loc"][0]).upper()
-        raise ConfigurationError(f"{values[name].origin}: {name}: {first['msg']}") from None
-    _check_database(settings, values)
-    _check_access(settings, values)
-    _check_deadlines(settings)
-    return settings
+    name = str(first["loc"][0]).upper()
+    raise ConfigurationError(f"{values[name].origin}: {name}: {first['msg'].removeprefix('Value error, ')}")
 
 
 def _check_database(settings: Settings, values: Mapping[str, Value]) -> None:
@@ -138,34 +174,38 @@ def _check_database(settings: Settings, values: Mapping[str, Value]) -> None:
         return
     for name, value in values.items():
         if name.startswith("DB_") and name != "DB_POOL_SIZE":
-            raise ConfigurationError(f"{value.origin}: {name} is set without DB_HOST: set both, or neither")
+            raise ConfigurationError(f"{value.origin}: {name} is set without DB_HOST; set both, or neither")
 
 
 def _check_access(settings: Settings, values: Mapping[str, Value]) -> None:
-    if settings.api_auth in ("writes", "all"):
-        origin = values["API_AUTH"].origin
-        raise ConfigurationError(f"{origin}: API_AUTH: this release has no API keys; only off can be set")
     if settings.api_auth is None and not _is_loopback(settings.api_host):
-        origin = values["API_HOST"].origin
         raise ConfigurationError(
-            f"{origin}: API_HOST: {settings.api_host} can be reached by others; say who may do what with API_AUTH"
-            " (off: everybody everything), or listen on 127.0.0.1"
+            f"{values['API_HOST'].origin}: API_HOST: {settings.api_host} can be reached by others;"
+            " say who may do what with API_AUTH (off: everybody everything), or listen on 127.0.0.1"
         )
 
 
+def _check_keys(settings: Settings, values: Mapping[str, Value]) -> None:
+    """Goes away, with its call, in the release that has keys."""
+    if settings.auth != "off":
+        origin = values["API_AUTH"].origin
+        raise ConfigurationError(f"{origin}: API_AUTH: this release has no API keys yet; only off can be set")
+
+
 def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
     try:
-        return ipaddress.ip_address(host).is_loopback
+        return host.lower() == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
 
 
-def _check_deadlines(settings: Settings) -> None:
+def _check_deadlines(settings: Settings, values: Mapping[str, Value]) -> None:
     """What waits for something must wait longer than what it waits for."""
-    if not settings.lock_timeout < settings.statement_timeout < settings.shutdown_timeout:
-        raise ConfigurationError(
-            "LOCK_TIMEOUT must be shorter than STATEMENT_TIMEOUT, and that shorter than SHUTDOWN_TIMEOUT;"
-            f" they are {settings.lock_timeout:g}, {settings.statement_timeout:g} and {settings.shutdown_timeout:g}"
-        )
+
+    def told(name: str) -> str:
+        origin = values[name].origin if name in values else "default"
+        return f"{name} ({_shown(getattr(settings, NAMES[name]))}, {origin})"
+
+    for inner, outer in pairwise(("LOCK_TIMEOUT", "STATEMENT_TIMEOUT", "SHUTDOWN_TIMEOUT")):
+        if getattr(settings, NAMES[inner]) >= getattr(settings, NAMES[outer]):
+            raise ConfigurationError(f"{told(inner)} must be shorter than {told(outer)}; change one of them")

@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
+from urllib.parse import quote
 
 _LONGEST_PLACE = 100  # characters
+_FRAGMENT = "!$&'()*+,;=:@?~"  # what stands for itself in a URI's fragment, besides letters, digits and -._
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,8 +20,8 @@ class Fault:
 
 def json_pointer(*path: str | int) -> str:
     """RFC 6901, in its URI fragment form, shortened where a caller's field name is very long."""
-    parts = (str(part).replace("~", "~0").replace("/", "~1") for part in path)
-    return "#" + "".join(f"/{printable(part)}" for part in parts)
+    parts = (printable(str(part)).replace("~", "~0").replace("/", "~1") for part in path)
+    return "#" + "".join(f"/{quote(part, safe=_FRAGMENT)}" for part in parts)
 
 
 def printable(text: str) -> str:

@@ -22,6 +22,7 @@ _MESSAGES = {
     "int_parsing": "must be an integer",
     "int_from_float": "must be an integer",
     "string_type": "must be a text",
+    "string_unicode": "must not hold a lone surrogate",
     "bool_parsing": "must be true or false",
     "model_attributes_type": "must be a JSON object",
     "model_type": "must be a JSON object",

@@ -12,10 +12,13 @@ from prometheus_client import (
     disable_created_metrics,
     values,
 )
-from prometheus_client.exposition import choose_encoder
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.openmetrics import exposition as openmetrics
 
 from app.metrics.process import WorkerProcess
+
+_OPENMETRICS = "application/openmetrics-text"
 
 
 def several_workers() -> bool:
@@ -56,9 +59,11 @@ class Exposition:
 
     def render(self, accept: str) -> tuple[bytes, str]:
         """The text and its content type: OpenMetrics for a scraper that asks for it, else Prometheus's own."""
-        encoder, content_type = choose_encoder(accept)
         registry = self.registry
         if several_workers():
             registry = CollectorRegistry()
             MultiProcessCollector(registry)  # type: ignore[no-untyped-call]  # as above
-        return encoder(registry), content_type
+        # Not the library's choose_encoder: it raises for a version that is no number, and repeats any other one.
+        if any(media.partition(";")[0].strip().lower() == _OPENMETRICS for media in accept.split(",")):
+            return openmetrics.generate_latest(registry), openmetrics.CONTENT_TYPE_LATEST
+        return generate_latest(registry), CONTENT_TYPE_PLAIN_0_0_4

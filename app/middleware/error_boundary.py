@@ -2,9 +2,10 @@
 
 import logging
 
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.errors.domain import GoodsApiError
+from app.errors.domain import GoodsApiError, MalformedRequest
 from app.errors.http import internal_error_response, problem_response
 
 log = logging.getLogger("goods.errors")
@@ -33,6 +34,12 @@ class ErrorBoundaryMiddleware:
             if begun:
                 raise
             await problem_response(error, scope)(scope, receive, send)
+        except ClientDisconnect:
+            if begun:
+                raise
+            # Nobody is left to read it, but it is logged and counted: as the client's doing, not as a fault of ours.
+            gone = MalformedRequest("The connection ended before the body did.")
+            await problem_response(gone, scope)(scope, receive, send)
         except Exception:
             log.exception("a request met a fault of the service", extra={"event": "error.unhandled"})
             if begun:

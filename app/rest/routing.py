@@ -1,5 +1,6 @@
 """The kinds of route that the service has: strict about queries and bodies."""
 
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 from urllib.parse import parse_qsl, unquote_to_bytes
@@ -17,6 +18,11 @@ _MOST_PARAMETERS = 50
 
 class StrictRoute(APIRoute):
     """Refuses query parameters that are unknown, repeated or not UTF-8, and parses JSON bodies strictly."""
+
+    def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
+        super().__init__(path, endpoint, **options)
+        # The framework's "$" also matches before a line end: /livez%0A would be /livez.
+        self.path_regex = re.compile(self.path_regex.pattern.removesuffix("$") + r"\Z")
 
     def get_route_handler(self) -> Handler:
         handle = super().get_route_handler()

@@ -1,24 +1,39 @@
-"""What uvicorn would answer itself, in plain text or not at all: requests that never become one.
+"""uvicorn's HTTP protocol, completed where it would answer in plain text, wait for ever, or cut an answer off.
 
-The parser's complaints are answered as problems, logged and counted; a head has a deadline and a size; and a
+What the parser rejects is answered as a problem, logged and counted; a head has a deadline and a size; and a
 connection is closed only after the client had the time to read what it was told.
 """
 
 import asyncio
-from collections.abc import Callable
-from dataclasses import dataclass
-from http import HTTPStatus
+from dataclasses import dataclass, replace
 from typing import Any
 
 import httptools
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn import Config
+from uvicorn._types import ASGI3Application
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.server import ServerState
 
 from app.server.body_fault import mark_body_fault
+from app.server.gentle import TRAILERS, GentleTransport, closing_unless_read
+from app.server.rejection import (
+    Answer,
+    HeadRefused,
+    Rejecter,
+    Rejection,
+    late,
+    malformed,
+    rejection_of,
+    response,
+    too_large,
+)
+
+__all__ = ["Answer", "GuardedProtocol", "ProtocolLimits", "Rejecter", "Rejection", "protocol_class"]
 
 
 @dataclass(frozen=True)
 class ProtocolLimits:
-    """Seconds and bytes. After an answer, up to `linger_bytes` for `linger_seconds` are read and thrown away."""
+    """Seconds and bytes. After the last answer, up to `linger_bytes` for `linger_seconds` are read and thrown away."""
 
     header_timeout: float
     max_head_bytes: int = 65_536
@@ -26,194 +41,234 @@ class ProtocolLimits:
     linger_seconds: float = 5.0
 
 
-@dataclass(frozen=True)
-class Rejection:
-    """A request that the application never saw. `name` is that of the problem."""
-
-    status: int
-    name: str
-    detail: str
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What to tell the client of a rejection."""
-
-    request_id: str
-    body: bytes
-
-
-Rejecter = Callable[[Rejection], Answer]
-
-
 class GuardedProtocol(HttpToolsProtocol):
-    """uvicorn's protocol with the above. `protocol_class` gives it its limits."""
+    """One connection. `protocol_class` makes the class that has its limits."""
 
     limits: ProtocolLimits
     reject: Rejecter
 
-    def __init__(self, *arguments: Any, **named: Any) -> None:
-        super().__init__(*arguments, **named)
+    def __init__(
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        super().__init__(config, server_state, app_state, _loop)
         self._head_timer: asyncio.TimerHandle | None = None
+        self._head_timed = False  # whether that timer is a head's; otherwise that of a connection without one
         self._linger_timer: asyncio.TimerHandle | None = None
-        self._in_head = False
-        self._head_bytes = 0
-        self._lingered: int | None = None  # bytes thrown away since the last answer; None while talking
-        self._closing: _ClosesGently | None = None
+        self._discarded: int | None = None  # bytes that were not parsed any more; None while parsing
+        self._unframed = 0  # bytes since a head was complete or a piece of a body came
+        self._has_body = False  # whether the last head that was read announces a body
+        self._due: Rejection | None = None  # to be answered when the answers before it are
+        self._running: RequestResponseCycle | None = None
+        self._gentle: GentleTransport | None = None
+
+    # What the transport calls
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
         super().connection_made(transport)
-        self._closing = _ClosesGently(transport, self.linger)
+        self._gentle = GentleTransport(transport, self._close)
         self._head_timer = self.loop.call_later(self.limits.header_timeout, self._head_is_late)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        for timer in (self._head_timer, self._linger_timer):
-            if timer is not None:
-                timer.cancel()
+        self._stop_head_timer()
+        if self._linger_timer is not None:
+            self._linger_timer.cancel()
+        # uvicorn tells the request that came last; with pipelining that is not the one which is being answered.
+        running = self._running
+        if running is not None and not running.response_complete:
+            running.disconnected = True
+            running.message_event.set()
+        self.pipeline.clear()
+        self._gentle = None
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        if self._lingered is not None:
-            self._throw_away(data)
+        if self._discarded is not None:
+            self._discard(len(data))
             return
         self._unset_keepalive_if_required()
-        head_before = self._in_head
+        self._unframed += len(data)
         try:
-            self.parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            # Taken as the plain request that it also is; the parser reads nothing more from this connection.
-            self.cycle.keep_alive = False
+            self._parse(data)
         except httptools.HttpParserError as error:
-            self._refuse(_rejection(error))
+            self._refuse(rejection_of(error))
             return
-        if head_before and self._in_head:
-            self._head_bytes += len(data)
-            if self._head_bytes > self.limits.max_head_bytes:
-                self._refuse(_HEAD_TOO_LARGE)
+        if self._unframed > self.limits.max_head_bytes:
+            self._refuse(too_large(self.limits.max_head_bytes))
+        elif self.cycle is None or self.cycle.response_complete:
+            self._watch_head()
 
-    def eof_received(self) -> None:
-        if self._lingered is not None:
-            self.transport.close()
+    def shutdown(self) -> None:
+        if self._linger_timer is None:
+            super().shutdown()
 
-    def send_400_response(self, msg: str) -> None:
-        self._refuse(Rejection(400, "malformed-request", msg))
-
-    # The parser's callbacks
-
-    def on_message_begin(self) -> None:
-        super().on_message_begin()
-        self._in_head = True
-        self._head_bytes = 0
-        if self._head_timer is None:
-            self._head_timer = self.loop.call_later(self.limits.header_timeout, self._head_is_late)
+    # What the parser calls
 
     def on_headers_complete(self) -> None:
-        size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
-        if size > self.limits.max_head_bytes:
-            raise _Refused(_HEAD_TOO_LARGE)
-        if self.parser.get_http_version() == "1.1" and not any(name == b"host" for name, _ in self.headers):
-            raise _Refused(Rejection(400, "malformed-request", "The Host header is missing (RFC 9112, section 3.2)."))
+        self._stop_head_timer()
+        fault = self._head_fault()
+        if fault is not None:
+            raise HeadRefused(fault)
         super().on_headers_complete()
-        self._in_head = False
+        self._unframed = 0
+        self.headers = TRAILERS
+        self.cycle.transport = self._gentle  # type: ignore[assignment]  # it has all that a response calls
+
+    def on_body(self, body: bytes) -> None:
+        self._unframed = 0
+        super().on_body(body)
+
+    # What a response calls
+
+    def on_response_complete(self) -> None:
+        if self._linger_timer is not None:  # it was the connection's last
+            self.server_state.total_requests += 1
+            return
+        super().on_response_complete()
+        if not self.cycle.response_complete or self.transport.is_closing():
+            return
+        if self._due is not None:
+            self._answer(self._due)
+        elif self._head_is_open():
+            self._unset_keepalive_if_required()
+            self._watch_head()
+        else:
+            self._unframed = 0
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        self._running = cycle
+        if self._has_body and cycle.more_body:
+            app = closing_unless_read(app, cycle)
+        super()._start_asgi_task(cycle, app)
+
+    # Heads
+
+    def _parse(self, data: bytes) -> None:
+        rest: bytes | memoryview = data
+        while rest:
+            try:
+                self.parser.feed_data(rest)
+            except httptools.HttpParserUpgrade as upgrade:
+                # No other protocol is spoken here, so an offer of one is passed over, as RFC 9110 (7.8) allows.
+                rest = memoryview(rest)[upgrade.args[0] :]
+            else:
+                return
+
+    def _head_is_open(self) -> bool:
+        """Whether a head has begun and is not complete: uvicorn makes a scope at the one and a cycle at the other."""
+        return self.scope is not None and (self.cycle is None or self.cycle.scope is not self.scope)
+
+    def _head_fault(self) -> Rejection | None:
+        """What is wrong with the head that the parser has just read, beyond what the parser itself refuses."""
+        hosts = codings = 0
+        self._has_body = False
+        for name, value in self.headers:
+            if name == b"host":
+                hosts += 1
+            elif name == b"content-length":
+                self._has_body = value != b"0"
+            elif name == b"transfer-encoding":
+                self._has_body = True
+                codings += 1 if value.lower() == b"chunked" else 2
+        if self._unframed > self.limits.max_head_bytes and self._head_bytes() > self.limits.max_head_bytes:
+            return too_large(self.limits.max_head_bytes)
+        if hosts != 1 and (hosts or self.parser.get_http_version() != "1.0"):
+            return malformed("A request has exactly one Host header (RFC 9112, section 3.2).")
+        if codings and (codings > 1 or self.parser.get_http_version() != "1.1"):
+            return malformed("The only Transfer-Encoding here is chunked, in HTTP/1.1.")
+        return None
+
+    def _head_bytes(self) -> int:
+        line = len(self.parser.get_method()) + len(self.url) + len(b"  HTTP/1.1\r\n\r\n")
+        return line + sum(len(name) + len(value) + len(b": \r\n") for name, value in self.headers)
+
+    def _watch_head(self) -> None:
+        """Bound the time until the head is complete, from its first byte on."""
+        begun = self._head_is_open()
+        if self._head_timer is None or (begun and not self._head_timed):
+            self._stop_head_timer()
+            self._head_timer = self.loop.call_later(self.limits.header_timeout, self._head_is_late)
+            self._head_timed = begun
+
+    def _stop_head_timer(self) -> None:
         if self._head_timer is not None:
             self._head_timer.cancel()
             self._head_timer = None
-        self.cycle.transport = self._closing  # type: ignore[assignment]  # closes after the client has read
-
-    def on_response_complete(self) -> None:
-        if self.cycle.more_body and not self.pipeline:
-            self.server_state.total_requests += 1
-            self.linger()
-        else:
-            super().on_response_complete()
-
-    # Refusing
+            self._head_timed = False
 
     def _head_is_late(self) -> None:
-        self._head_timer = None
-        if self._in_head:
-            detail = f"The request's head did not arrive within {self.limits.header_timeout:g} seconds."
-            self._refuse(Rejection(408, "request-timeout", detail))
-        elif self.cycle is None:
+        if self._head_is_open():
+            self._refuse(late(self.limits.header_timeout))
+        else:
             self.transport.close()  # nothing was asked
 
+    # Rejections
+
     def _refuse(self, rejection: Rejection) -> None:
-        """Answer, unless the application is at it: then what it answers must stay the only answer."""
+        """Answer, in its turn; but where the application has the request already, it is the application's answer."""
         cycle = self.cycle
-        busy = cycle is not None and not cycle.response_complete
-        if busy and cycle.more_body:
-            mark_body_fault(cycle.scope, "The body's framing is broken.")
-            cycle.more_body = False
-            cycle.keep_alive = False
-            cycle.message_event.set()
-            self._lingered = 0
+        if cycle is None or cycle.response_complete:
+            self._answer(rejection)
             return
-        answer = self.reject(rejection)
-        self._in_head = False
-        if busy:
-            cycle.keep_alive = False
-            self._lingered = 0
+        self._discarded = 0
+        if self._head_is_open() or not cycle.more_body:
+            self._due = rejection
             return
-        self.transport.write(_response(rejection, answer))
-        self.linger()
+        cycle.keep_alive = False
+        mark_body_fault(cycle.scope, f"The body's framing is broken. {rejection.detail}")
+        cycle.message_event.set()
+
+    def _answer(self, rejection: Rejection) -> None:
+        try:
+            answer = self.reject(
+                replace(
+                    rejection,
+                    request_id=dict(self.headers or ()).get(b"x-request-id"),
+                    client=self.client[0] if self.client else None,
+                )
+            )
+        except BaseException:
+            self.transport.abort()
+            raise
+        self.transport.write(response(rejection, answer, self.server_state.default_headers))
+        self._linger()
 
     # Closing
 
-    def linger(self) -> None:
-        """Close so that the client can read the answer: to close with unread data would reset the connection."""
-        if self.transport.is_closing() or self._linger_timer is not None:
+    def _close(self) -> None:
+        """Close after an answer: at once only when the client has nothing more to send.
+
+        Otherwise the close would reset the connection, and a reset can overtake the answer.
+        """
+        nothing_more = self._discarded is None and not self.pipeline and not self.flow.read_paused
+        if nothing_more and not self.cycle.more_body and not self._head_is_open():
+            self.transport.close()
+        else:
+            self._linger()
+
+    def _linger(self) -> None:
+        if self._linger_timer is not None or self.transport.is_closing():
             return
-        self._lingered = 0
+        self._stop_head_timer()
+        self._unset_keepalive_if_required()
+        self.pipeline.clear()
+        self._discarded = self._discarded or 0
+        self._linger_timer = self.loop.call_later(self.limits.linger_seconds, self.transport.abort)
         self.flow.resume_reading()
         if self.transport.can_write_eof():
             self.transport.write_eof()
-        self._linger_timer = self.loop.call_later(self.limits.linger_seconds, self.transport.close)
 
-    def _throw_away(self, data: bytes) -> None:
-        self._lingered = (self._lingered or 0) + len(data)
-        if self._lingered > self.limits.linger_bytes:
+    def _discard(self, size: int) -> None:
+        self._discarded = (self._discarded or 0) + size
+        if self._discarded <= self.limits.linger_bytes:
+            return
+        if self._linger_timer is not None:
             self.transport.close()
-
-
-class _ClosesGently:
-    """The transport as a response sees it: written to as ever, and closed when the client has read."""
-
-    __slots__ = ("close", "is_closing", "write")
-
-    def __init__(self, transport: asyncio.Transport, close: Callable[[], None]) -> None:
-        self.write = transport.write
-        self.is_closing = transport.is_closing
-        self.close = close
-
-
-class _Refused(Exception):
-    """Raised inside a parser's callback; the parser wraps it in an error of its own."""
-
-    def __init__(self, rejection: Rejection) -> None:
-        super().__init__(rejection.detail)
-        self.rejection = rejection
-
-
-_HEAD_TOO_LARGE = Rejection(431, "head-too-large", "The request line and headers are larger than the service reads.")
-
-
-def _rejection(error: BaseException) -> Rejection:
-    cause = error.__context__
-    if isinstance(cause, _Refused):
-        return cause.rejection
-    return Rejection(400, "malformed-request", "The HTTP parser could not read the request.")
-
-
-def _response(rejection: Rejection, answer: Answer) -> bytes:
-    phrase = HTTPStatus(rejection.status).phrase
-    head = (
-        f"HTTP/1.1 {rejection.status} {phrase}\r\n"
-        "content-type: application/problem+json\r\n"
-        f"content-length: {len(answer.body)}\r\n"
-        f"x-request-id: {answer.request_id}\r\n"
-        "connection: close\r\n\r\n"
-    )
-    return head.encode("ascii") + answer.body
+        else:
+            self.flow.pause_reading()  # an answer is still being made
 
 
 def protocol_class(limits: ProtocolLimits, reject: Rejecter) -> type[GuardedProtocol]:

@@ -10,9 +10,15 @@ import uvicorn
 
 
 def build_config(
-    app: Any, *, protocol: type[Any], host: str, port: int, keep_alive_timeout: float, shutdown_timeout: float
+    app: Any,
+    *,
+    protocol: type[asyncio.Protocol],
+    host: str,
+    port: int,
+    keep_alive_timeout: float,
+    shutdown_timeout: float,
 ) -> uvicorn.Config:
-    """A configuration that leaves logs, ids and headers to the application. Times are in seconds."""
+    """A configuration that leaves logs, ids and headers to the application. Times are in whole seconds, at least 1."""
     return uvicorn.Config(
         app,
         host=host,
@@ -24,6 +30,7 @@ def build_config(
         log_config=None,
         access_log=False,
         server_header=False,
+        date_header=True,
         proxy_headers=False,
         timeout_keep_alive=max(1, round(keep_alive_timeout)),
         timeout_graceful_shutdown=max(1, round(shutdown_timeout)),
@@ -34,7 +41,8 @@ def build_config(
 class DrainingServer(uvicorn.Server):
     """Stops in steps: tell the application, serve on for `delay` seconds, finish what is under way, leave.
 
-    A second signal skips the rest of the delay, a third leaves at once. After a clean stop the process ends with 0.
+    A second signal skips the rest of the delay, a third leaves at once. After either the process goes on with its
+    own cleaning up and ends with 0. `on_listening` is told the address when the application has started.
     """
 
     def __init__(
@@ -50,10 +58,9 @@ class DrainingServer(uvicorn.Server):
         self._delay = delay
         self._on_listening = on_listening
         self._signals = 0
-        self._loop: Any = None
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     async def startup(self, sockets: list[socket] | None = None) -> None:
-
         self._loop = asyncio.get_running_loop()
         await super().startup(sockets)
         if self.started and self._on_listening is not None:
@@ -61,17 +68,38 @@ class DrainingServer(uvicorn.Server):
             self._on_listening(host, port)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 - uvicorn's signature
-        # Not kept for uvicorn to raise again afterwards: that would skip our own cleaning up.
-        self._signals += 1
-        if self._signals == 1:
-            self._on_drain()
-            if self._delay and self._loop is not None:
-                self._loop.call_soon_threadsafe(self._loop.call_later, self._delay, self.leave)
-                return
-        self.leave()
-        if self._signals > 2:
-            self.force_exit = True
+        # uvicorn would keep the signal and raise it again after its own end, before we can clean up.
+        if self._loop is None:
+            self.should_exit = True
+        else:
+            # A handler runs between any two instructions, in the middle of a log line too: the work waits for its turn.
+            self._loop.call_soon_threadsafe(self._step)
 
     def leave(self) -> None:
         """End the delay: close the port and finish what is under way."""
         self.should_exit = True
+
+    def _step(self) -> None:
+        self._signals += 1
+        if self._signals == 1:
+            self._drain()
+            return
+        self.leave()
+        if self._signals > 2:
+            self._force()
+
+    def _drain(self) -> None:
+        try:
+            self._on_drain()
+        finally:
+            if self._delay and self.started:
+                asyncio.get_running_loop().call_later(self._delay, self.leave)
+            else:
+                self.leave()
+
+    def _force(self) -> None:
+        self.force_exit = True
+        for connection in list(self.server_state.connections):
+            connection.transport.abort()
+        for task in self.server_state.tasks:
+            task.cancel()

@@ -66,9 +66,7 @@ async def test_put_knows_no_null(client: httpx2.AsyncClient, field: str) -> None
 @pytest.mark.parametrize("media_type", ["application/merge-patch+json", "application/json", "Application/JSON; a=b"])
 async def test_patch_changes_what_is_given(client: httpx2.AsyncClient, media_type: str) -> None:
     good = await create(client, **WHOLE)
-    answer = await client.patch(
-        f"/goods/{good['id']}", content='{"price": 19.5}', headers={"Content-Type": media_type}
-    )
+    answer = await client.patch(f"/goods/{good['id']}", content='{"price": 19.5}', headers={"Content-Type": media_type})
     assert answer.status_code == 200
     assert answer.headers["etag"] == f'"{good["id"]}-2"'
     changed = answer.json()
@@ -130,9 +128,7 @@ async def test_a_change_moves_what_it_must_and_nothing_else(client: httpx2.Async
     good = await create(client, **WHOLE)
     other = await create(client)
     updated = await counted(client, "goods_updated_total")
-    answer = await client.patch(
-        f"/goods/{good['id']}", json={"name": "Wick"}, headers={"X-Request-ID": "rename-1"}
-    )
+    answer = await client.patch(f"/goods/{good['id']}", json={"name": "Wick"}, headers={"X-Request-ID": "rename-1"})
     assert await read(client, other["id"]) == other
     first, second = await changes(connection, good["id"])
     assert first["seq"] < second["seq"]
@@ -194,9 +190,7 @@ async def test_other_spellings_of_a_read_only_moment_are_equal(client: httpx2.As
 
 @pytest.mark.parametrize("version", [2, 0, -1, 2**63 - 1, 2**63, -(2**63) - 1, 10**100])
 @pytest.mark.parametrize("method", ["PUT", "PATCH"])
-async def test_another_version_in_the_body_is_a_conflict(
-    client: httpx2.AsyncClient, method: str, version: int
-) -> None:
+async def test_another_version_in_the_body_is_a_conflict(client: httpx2.AsyncClient, method: str, version: int) -> None:
     good = await create(client, **WHOLE)
     answer = await client.request(method, f"/goods/{good['id']}", json={**WHOLE, "name": "New", "version": version})
     assert places(assert_problem(answer, 409, "version-conflict")) == ["#/version"]

@@ -33,7 +33,7 @@ async def good(client: httpx2.AsyncClient) -> dict[str, Any]:
 
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize(
-    "header", ['"{id}-2"', "*", " * ", '"{id}-1", "{id}-2"', '"x","{id}-2"', '"a,b" ,"{id}-2"', 'W/"{id}-2", "{id}-2"']
+    "header", ['"{id}-2"', "*", '"{id}-1", "{id}-2"', '"x","{id}-2"', '"a,b" ,"{id}-2"', 'W/"{id}-2", "{id}-2"']
 )
 async def test_a_matching_condition_lets_a_change_through(
     client: httpx2.AsyncClient, good: dict[str, Any], method: str, header: str
@@ -146,9 +146,7 @@ async def test_where_it_is_required_a_stale_tag_fails_and_the_right_one_passes(s
     good = await create(strict)
     assert_problem(await change(strict, "PUT", good, {"If-Match": f'"{good["id"]}-9"'}), 412, "precondition-failed")
     put = await change(strict, "PUT", good, {"If-Match": f'"{good["id"]}-1"'})
-    patched = await strict.patch(
-        f"/goods/{good['id']}", json={"stock": 9}, headers={"If-Match": put.headers["etag"]}
-    )
+    patched = await strict.patch(f"/goods/{good['id']}", json={"stock": 9}, headers={"If-Match": put.headers["etag"]})
     assert patched.json()["version"] == 3
     gone = await change(strict, "DELETE", good, {"If-Match": patched.headers["etag"]})
     assert gone.status_code == 204

@@ -172,9 +172,7 @@ async def test_a_text_that_can_not_be_stored_is_refused(client: httpx2.AsyncClie
 
 
 async def test_every_fault_is_named_at_once_and_no_value_is_repeated(client: httpx2.AsyncClient) -> None:
-    answer = await client.post(
-        "/goods", json={"name": "", "stock": "hunter2", "price": "hunter2", "a/b~c": "hunter2"}
-    )
+    answer = await client.post("/goods", json={"name": "", "stock": "hunter2", "price": "hunter2", "a/b~c": "hunter2"})
     errors = assert_problem(answer, 422, "invalid-input")
     assert places(errors) == ["#/a~1b~0c", "#/name", "#/price", "#/stock"]
     assert "hunter2" not in answer.text

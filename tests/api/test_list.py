@@ -147,9 +147,7 @@ async def test_counts_are_given_when_they_are_asked_for(client: httpx2.AsyncClie
 
 
 @pytest.mark.parametrize("path", ["/goods", "/goods/"])
-async def test_the_link_header_leads_through_all_pages(
-    client: httpx2.AsyncClient, service: Service, path: str
-) -> None:
+async def test_the_link_header_leads_through_all_pages(client: httpx2.AsyncClient, service: Service, path: str) -> None:
     made = [await create(client, category="a&b=c/ü") for _ in range(7)]
     seen: list[Good] = []
     url: str | None = f"{path}?limit=3&category={quote('a&b=c/ü', safe='')}&sort=-name&count=exact&min_price=1"

@@ -69,10 +69,7 @@ async def test_of_many_clients_with_one_tag_one_succeeds(client: httpx2.AsyncCli
 async def test_concurrent_patches_are_one_unbroken_chain(client: httpx2.AsyncClient, connection: Any) -> None:
     good = await create(client, stock=1000)
     answers = await asyncio.gather(
-        *(
-            client.patch(f"/goods/{good['id']}", json={"name": f"N{n}", "stock": n})
-            for n in range(CLIENTS)
-        )
+        *(client.patch(f"/goods/{good['id']}", json={"name": f"N{n}", "stock": n}) for n in range(CLIENTS))
     )
     assert {answer.status_code for answer in answers} == {200}
     assert sorted(answer.json()["version"] for answer in answers) == list(range(2, CLIENTS + 2))
@@ -102,9 +99,7 @@ async def test_equal_patches_at_once_change_it_once(client: httpx2.AsyncClient, 
     assert await counted(client, "goods_updated_total") == updated + 1
 
 
-async def test_a_replacement_and_a_deletion_at_once_both_end_well(
-    client: httpx2.AsyncClient, connection: Any
-) -> None:
+async def test_a_replacement_and_a_deletion_at_once_both_end_well(client: httpx2.AsyncClient, connection: Any) -> None:
     goods = [await create(client, stock=n) for n in range(40)]
     calls = [
         call

@@ -5,20 +5,12 @@ import json
 import random
 from collections import Counter
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
-import asyncpg
 import httpx2
 import pytest
 
-from app.application import create_app
-from app.config.conf import Settings
-from app.database.db import DatabaseAddress
-from app.database.embedded import EmbeddedAddress
-from app.database.migrate import migrate
-from tests.conftest import Service, settings_for, until
-from tests.serving import serving
+from tests.conftest import Service
 
 # A rule of the database that nobody foresaw, for the good with this SKU only.
 _REFUSE = """
@@ -43,7 +35,7 @@ _WRITES = ["POST", "PUT", "PATCH", "DELETE"]
 
 
 @pytest.fixture
-async def refusals(service: Service, connection: Any) -> AsyncIterator[Any]:
+async def refusals(connection: Any) -> AsyncIterator[Any]:
     """A connection to create triggers with; they are gone after the test."""
     await connection.execute(_REFUSE)
     yield connection
@@ -80,7 +72,7 @@ async def write(client: httpx2.AsyncClient, method: str) -> httpx2.Response:
 @pytest.mark.parametrize("method", _WRITES)
 @pytest.mark.parametrize(("code", "status"), [("23514", 500), ("P0001", 500), ("40001", 503), ("53100", 503)])
 async def test_a_commit_that_fails_is_never_acknowledged(
-    client: httpx2.AsyncClient, service: Service, refusals: Any, method: str, code: str, status: int
+    client: httpx2.AsyncClient, service: Service, refusals: Any, *, method: str, code: str, status: int
 ) -> None:
     if method != "POST":
         await client.post("/goods", json={**_REFUSED, "name": "first", "stock": 3})
@@ -168,22 +160,20 @@ class Traffic:
 
 
 @pytest.fixture
-async def traffic(client: httpx2.AsyncClient, service: Service, connection: Any) -> Traffic:
+async def traffic(client: httpx2.AsyncClient) -> Traffic:
     made = Traffic(client, seed=random.randrange(10**6))
-    await made.run(2400, clients=24)
+    await made.run(2000, clients=20)
     return made
 
 
-async def test_the_books_balance_after_thousands_of_concurrent_writes(
-    traffic: Traffic, connection: Any, service: Service
-) -> None:
+async def test_the_books_balance_after_thousands_of_concurrent_writes(traffic: Traffic, connection: Any) -> None:
     expected = {
         *(("POST", status) for status in (201, 409)),
         *((method, status) for method in ("PUT", "PATCH") for status in (200, 404, 409, 412)),
         *(("DELETE", status) for status in (204, 404, 412)),
     }
     assert set(traffic.answers) <= expected
-    assert traffic.answers["PATCH", 200] > 300
+    assert traffic.answers["PATCH", 200] > 200
     await _assert_ledger_balances(connection)
     await _assert_feed_rebuilds_the_goods(connection)
     entries = Counter([row[0] for row in await connection.fetch("SELECT operation FROM changes")])
@@ -247,78 +237,3 @@ async def test_of_many_who_create_the_same_sku_one_succeeds(client: httpx2.Async
     assert Counter(answer.status_code for answer in answers) == {201: 1, 409: 19}
     rows = await stored(connection)
     assert {table: len(found) for table, found in rows.items()} == dict.fromkeys(rows, 1)
-
-
-@asynccontextmanager
-async def impatient_service(
-    postgres: EmbeddedAddress, connection: Any, **deadlines: float
-) -> AsyncIterator[tuple[httpx2.AsyncClient, Any]]:
-    """A service with small deadlines on a database of its own, and a connection to that without any."""
-    await connection.execute("CREATE DATABASE impatient")
-    settings: Settings = settings_for(postgres, DB_NAME="impatient", **deadlines)
-    await migrate(settings)
-    app = create_app(settings)
-    behind = await asyncpg.connect(**DatabaseAddress.of(settings).connect_arguments())
-    await behind.execute("SET statement_timeout = 0; SET lock_timeout = 0")
-    try:
-        async with serving(app) as url, httpx2.AsyncClient(base_url=url) as client:
-            yield client, behind
-    finally:
-        await behind.close()
-        await connection.execute("DROP DATABASE impatient WITH (FORCE)")
-
-
-async def test_a_lock_that_others_hold_is_waited_for_no_longer_than_its_deadline(
-    postgres: EmbeddedAddress, connection: Any
-) -> None:
-    async with impatient_service(postgres, connection, LOCK_TIMEOUT=0.2, STATEMENT_TIMEOUT=5) as (
-        client,
-        behind,
-    ):
-        await client.post("/goods", json={"sku": "A", "name": "a", "price": 1})
-        before = await stored(behind)
-        loop = asyncio.get_running_loop()
-        async with behind.transaction():
-            await behind.execute("LOCK TABLE goods IN ACCESS EXCLUSIVE MODE")
-            started = loop.time()
-            answers = await asyncio.gather(
-                client.get("/goods/1"),
-                client.get("/goods"),
-                client.get("/categories"),
-                client.post("/goods", json={"name": "b", "price": 1}),
-                client.patch("/goods/1", json={"stock": 5}),
-                client.delete("/goods/1"),
-            )
-            assert loop.time() - started < 2
-        assert {answer.status_code for answer in answers} == {503}
-        assert {answer.json()["type"] for answer in answers} == {"/problems/database-unavailable"}
-        assert all("retry-after" in answer.headers for answer in answers)
-        assert await stored(behind) == before
-        assert (await client.patch("/goods/1", json={"stock": 5})).status_code == 200
-
-
-async def test_a_statement_that_takes_too_long_is_ended_by_the_server(
-    postgres: EmbeddedAddress, connection: Any
-) -> None:
-    async with impatient_service(postgres, connection, LOCK_TIMEOUT=0.2, STATEMENT_TIMEOUT=0.4) as (
-        client,
-        behind,
-    ):
-        await behind.execute(
-            "CREATE FUNCTION slowly() RETURNS trigger LANGUAGE plpgsql AS"
-            " $$ BEGIN PERFORM pg_sleep(60); RETURN NEW; END $$;"
-            "CREATE TRIGGER slow AFTER INSERT ON changes FOR EACH ROW EXECUTE FUNCTION slowly()"
-        )
-        loop = asyncio.get_running_loop()
-        started = loop.time()
-        answer = await client.post("/goods", json={"name": "slow", "price": 1, "stock": 1})
-        assert loop.time() - started < 1.4
-        assert answer.status_code == 503
-        assert answer.json()["type"] == "/problems/database-unavailable"
-        active = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%created%' AND state <> 'idle' AND pid <> pg_backend_pid()"
-        await until(lambda: _none(behind, active))
-        assert all(rows == [] for rows in (await stored(behind)).values())
-
-
-async def _none(connection: Any, count: str) -> bool:
-    return bool(await connection.fetchval(count) == 0)

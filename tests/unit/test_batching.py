@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from app.database.batching import Batcher
+from app.errors.domain import DatabaseUnavailable
 
 
 class Store:
@@ -219,6 +220,37 @@ async def test_a_query_that_everybody_left_ends_without_a_complaint(
     assert complaints() == []
 
 
+async def test_who_waits_behind_hanging_queries_gives_up_in_time(complaints: Callable[[], list[Any]]) -> None:
+    store = Store(held=True)
+    store.values = {1: "one", 2: "two"}
+    batcher = Batcher(store.lookup, width=1, patience=0.05)
+    first = getting(batcher, 1)
+    await turns()
+    behind = getting(batcher, 2, 3)
+    outcomes = await asyncio.gather(*behind, return_exceptions=True)
+    assert [type(outcome) for outcome in outcomes] == [DatabaseUnavailable] * 2
+    assert store.asked == [[1]], "what nobody waits for any more is not looked up"
+    later = getting(batcher, 2)
+    await turns()
+    store.answer()
+    assert await first[0] == "one", "the query itself has its own deadline"
+    assert await later[0] == "two"
+    del behind, outcomes
+    assert complaints() == []
+
+
+async def test_queries_that_end_in_time_make_nobody_give_up() -> None:
+    """Longer in all than the patience, but no wait for a query is."""
+
+    async def lookup(keys: list[int]) -> dict[int, int]:
+        await asyncio.sleep(0.02)
+        return {key: key for key in keys}
+
+    batcher: Batcher[int, int] = Batcher(lookup, width=1, size=4, patience=0.2)
+    assert await asyncio.gather(*(batcher.get(key) for key in range(60))) == list(range(60))
+    assert batcher._giving_up is None
+
+
 async def test_no_more_queries_than_the_width_run_at_a_time() -> None:
     store = Store(held=True)
     batcher = Batcher(store.lookup, width=3)
@@ -254,3 +286,4 @@ async def test_nothing_is_left_over_when_all_are_answered() -> None:
     assert not batcher._waiting
     assert not batcher._running
     assert not batcher._scheduled
+    assert batcher._giving_up is None

@@ -87,7 +87,8 @@ class Cluster:
             self._refuse_unless_readable()
             return
         for other in self._place.storage.glob("*/PG_VERSION"):
-            self._refuse(other.parent, other.read_text().strip())
+            if other.parent.name.isdigit():
+                self._refuse(other.parent, other.read_text().strip())
         self._create()
 
     def _refuse_unless_readable(self) -> None:
@@ -247,7 +248,7 @@ class Cluster:
         """
         with suppress(FileNotFoundError):
             descriptor = os.open(self._pid_file, os.O_RDWR | os.O_NOFOLLOW)
-            with os.fdopen(descriptor, "r+") as file:
+            with os.fdopen(descriptor, "r+", errors="replace") as file:
                 pid, _, rest = file.read().partition("\n")
                 if not pid.strip().lstrip("-").isdigit():  # cut short by a crash of the machine
                     self._pid_file.unlink()

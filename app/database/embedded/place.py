@@ -104,8 +104,10 @@ def find_place(home: Path) -> Place:
     locks = _folder(shelf / identity, 0o711)
     _record_home(locks, home)
     storage = locks / "postgres"
-    account = _account(storage)
-    _folder(storage, 0o700, account)
+    with locked(locks / "place.lock"):
+        _folder(storage, 0o700)
+        account = _account(storage.lstat().st_uid)
+        os.chown(storage, account.uid, account.gid, follow_symlinks=False)
     return Place(locks, storage, _sockets(storage, identity), account)
 
 
@@ -134,13 +136,11 @@ def open_lock(path: Path) -> int:
     return os.open(path, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o644)
 
 
-def _folder(path: Path, mode: int, owner: Account | None = None) -> Path:
-    """Make a folder with exactly this mode and owner; one that exists stays as it is."""
+def _folder(path: Path, mode: int) -> Path:
+    """Make a folder with exactly this mode; one that exists stays as it is."""
     with suppress(FileExistsError):
         path.mkdir(mode=mode)
         path.chmod(mode)
-        if owner:
-            os.chown(path, owner.uid, owner.gid)
     return path
 
 
@@ -150,14 +150,13 @@ def _sockets(storage: Path, identity: str) -> Path:
     return SOCKETS_FOLDER / f"goods-{os.geteuid()}-{digest[:10]}"
 
 
-def _account(storage: Path) -> Account:
-    """Who owns the data already; for new data the first of ACCOUNTS that this machine has."""
+def _account(owner: int) -> Account:
+    """Who owns the data already; while that is root, the first of ACCOUNTS that this machine has."""
     known = []
     for name in ACCOUNTS:
         with suppress(KeyError):
             known.append(pwd.getpwnam(name))
-    if storage.exists():
-        owner = storage.stat().st_uid
+    if owner != 0:
         known = [entry for entry in known if entry.pw_uid == owner]
     if not known:
         raise EmbeddedPostgresError(

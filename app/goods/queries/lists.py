@@ -47,9 +47,7 @@ class GoodsLists:
     async def page(self, wanted: GoodsFilter) -> Page:
         """Raises InvalidInput for a token that is not of this list."""
         with self._metrics.operation("list"):
-            scope = cursors.fingerprint(
-                wanted.sort, wanted.category, wanted.min_price, wanted.max_price, wanted.in_stock
-            )
+            scope = _fingerprint(wanted)
             names, values = _filters(wanted)
             position = _position(wanted, scope)
             sql = page_sql(wanted.sort, names, after=position is not None)
@@ -81,6 +79,11 @@ _CONDITIONS = {
     "out_of_stock": "g.stock = 0",
 }
 _WITHOUT_VALUE = frozenset({"in_stock", "out_of_stock"})
+
+
+def _fingerprint(wanted: GoodsFilter) -> str:
+    bounds = [None if bound is None else f"{bound:.2f}" for bound in (wanted.min_price, wanted.max_price)]
+    return cursors.fingerprint(wanted.sort, wanted.category, *bounds, wanted.in_stock)
 
 
 def _filters(wanted: GoodsFilter) -> tuple[tuple[str, ...], list[Any]]:

@@ -12,6 +12,7 @@ from app.goods.routers.parameters import (
     Lists,
     OriginOf,
     Service,
+    header_list,
     path_integer,
     path_sku,
     queries_of,
@@ -92,7 +93,7 @@ async def create_goods(body: GoodsCreate, service: Service, origin: OriginOf) ->
 async def read_goods_by_sku(request: Request) -> Response:
     """Case-sensitive."""
     good = await queries_of(request).by_sku(path_sku(request))
-    return read_answer(good, request.headers.get("if-none-match"))
+    return read_answer(good, header_list(request, b"if-none-match"))
 
 
 @lean.get(
@@ -110,7 +111,7 @@ async def read_goods_by_sku(request: Request) -> Response:
 async def read_goods(request: Request) -> Response:
     """What was written before the request is seen, whichever instance wrote it."""
     good = await queries_of(request).by_id(path_integer(request, "goods_id"))
-    return read_answer(good, request.headers.get("if-none-match"))
+    return read_answer(good, header_list(request, b"if-none-match"))
 
 
 @router.put(

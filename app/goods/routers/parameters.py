@@ -42,8 +42,23 @@ def _origin(request: Request) -> Origin:
     return Origin(context.actor, context.request_id)
 
 
-def _conditions(goods_id: GoodsId, if_match: IfMatch = None, if_none_match: IfNoneMatch = None) -> Conditions:
-    return Conditions.of(goods_id, if_match=if_match, if_none_match=if_none_match)
+def _conditions(
+    request: Request,
+    goods_id: GoodsId,
+    if_match: IfMatch = None,  # noqa: ARG001 - here for the documentation
+    if_none_match: IfNoneMatch = None,  # noqa: ARG001 - here for the documentation
+) -> Conditions:
+    return Conditions.of(
+        goods_id,
+        if_match=header_list(request, b"if-match"),
+        if_none_match=header_list(request, b"if-none-match"),
+    )
+
+
+def header_list(request: Request, name: bytes) -> str | None:
+    """The value of a header that is a list: several lines of it are one (RFC 9110, section 5.3)."""
+    lines = [value for header, value in request.scope["headers"] if header == name]
+    return b", ".join(lines).decode("latin-1") if lines else None
 
 
 def _service(request: Request) -> GoodsService:

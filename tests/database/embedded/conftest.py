@@ -72,6 +72,21 @@ def doomed_data(new_home: Path, kept_home: Path, shelf: Path) -> Path:
     return data
 
 
+@pytest.fixture
+def slow_recovery(doomed_data: Path, shelf: Path) -> Iterator[Path]:
+    """Let the server on `doomed_data` recover for as long as this file is there."""
+    folder = Path(tempfile.mkdtemp(dir=shelf))
+    folder.chmod(0o755)
+    gate = folder / "gate"
+    gate.touch()
+    with (doomed_data / "postgresql.auto.conf").open("a") as configuration:
+        configuration.write("hot_standby = off\n")
+        configuration.write(f"restore_command = 'while test -e {gate}; do sleep 0.01; done; false'\n")
+    (doomed_data / "recovery.signal").touch()
+    yield gate
+    gate.unlink(missing_ok=True)
+
+
 def stop_what_is_left(home: Path, shelf: Path) -> None:
     if any(storage(home, shelf).glob("*/postmaster.pid")):
         # Damaged data does not start, and then nothing runs.

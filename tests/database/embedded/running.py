@@ -53,7 +53,7 @@ def serving(process: subprocess.Popen[str]) -> EmbeddedAddress:
     """The address that a service process tells once it has a server."""
     assert process.stdout
     folder = process.stdout.readline().strip()
-    assert folder, "the service found no server"
+    assert folder, process.communicate()
     return EmbeddedAddress(folder, 5432, USER, DATABASE)
 
 

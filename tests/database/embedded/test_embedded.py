@@ -3,7 +3,6 @@
 import os
 import signal
 import subprocess
-import tempfile
 import time
 from pathlib import Path
 
@@ -230,23 +229,29 @@ def test_discarded_data_is_gone(new_home: Path, doomed_data: Path) -> None:
 
 
 def test_a_long_recovery_is_announced_and_waited_for(
-    new_home: Path, doomed_data: Path, shelf: Path, monkeypatch: pytest.MonkeyPatch
+    new_home: Path, slow_recovery: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(cluster, "LAUNCH_SECONDS", 1.0)
-    # The server recovers for as long as this file is there.
-    gate = Path(tempfile.mkdtemp(dir=shelf)) / "gate"
-    gate.parent.chmod(0o755)
-    gate.touch()
-    with (doomed_data / "postgresql.auto.conf").open("a") as configuration:
-        configuration.write(f"restore_command = 'while test -e {gate}; do sleep 0.01; done; false'\n")
-    (doomed_data / "recovery.signal").touch()
     told: list[str] = []
 
     def announce(text: str) -> None:
         if "recovering" in text:
             told.append(text)
-            gate.unlink()
+            slow_recovery.unlink()
 
     with EmbeddedPostgres(new_home, announce=announce) as address:
         assert ask(address, "SELECT pg_is_in_recovery()") == "f"
     assert told == ["PostgreSQL is recovering from a crash; this may take minutes"]
+
+
+def test_ctrl_c_while_the_server_starts_stops_it(
+    new_home: Path, doomed_data: Path, slow_recovery: Path, service: StartService
+) -> None:
+    starting = service(new_home)
+    until((doomed_data / "postmaster.pid").exists)
+    until((doomed_data / "postmaster.pid").read_text)
+    pid = int((doomed_data / "postmaster.pid").read_text().split()[0])
+    os.killpg(starting.pid, signal.SIGINT)
+    starting.communicate()
+    assert not runs(pid)
+    assert slow_recovery.exists()

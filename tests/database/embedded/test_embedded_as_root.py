@@ -40,10 +40,18 @@ def test_root_runs_a_copy_of_programs_that_the_account_cannot_reach(
     for _ in range(2):
         with embedded(home) as address:
             _, pid = data_and_pid(address)
-            program = Path(f"/proc/{pid}/exe").resolve()
+            program = Path(Path(f"/proc/{pid}/cmdline").read_text().partition("\0")[0])
             assert shelf in program.parents
     assert program.stat().st_uid == 0
     assert hidden.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_data_folder_that_was_not_handed_over_before_a_kill_is_handed_over(new_home: Path) -> None:
+    made = find_place(new_home)
+    assert made.account
+    os.chown(made.storage, 0, 0)
+    assert find_place(new_home) == made
+    assert made.storage.stat().st_uid == made.account.uid
 
 
 def test_a_fresh_clone_at_the_same_path_does_not_see_old_data(new_home: Path) -> None:
