@@ -7,14 +7,14 @@ on the session: it works through PgBouncer in transaction mode.
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
 import asyncpg
 
 from app.config.conf import Settings
-from app.database.errors import is_connection_loss, translate
+from app.database.errors import NotSent, is_connection_loss, translate, was_not_sent
 from app.errors.domain import DatabaseUnavailable, Overloaded
 
 Row: TypeAlias = Any  # asyncpg.Record, which has no types
@@ -114,19 +114,31 @@ class Pool:
         Raises Overloaded, DatabaseUnavailable or the domain's error for the constraint that it broke.
         """
         try:
-            async with self._connection() as connection:
-                try:
-                    rows: Sequence[Row] = await connection.fetch(sql, *arguments, timeout=self._deadline)
-                except TimeoutError:
-                    # It may be frozen or half-open: asking it to cancel would wait once more.
-                    connection.terminate()
-                    raise
-                return rows
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+            # Each connection of the pool may turn out to be one that the server has left.
+            for _ in range(self.size):
+                with suppress(NotSent):
+                    return await self._fetch_once(sql, arguments)
+            return await self._fetch_once(sql, arguments)
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError) as error:
             known = translate(error)
             if known is None:
                 raise
             raise known from error
+
+    async def _fetch_once(self, sql: str, arguments: tuple[Any, ...]) -> Sequence[Row]:
+        async with self._connection() as connection:
+            try:
+                rows: Sequence[Row] = await connection.fetch(sql, *arguments, timeout=self._deadline)
+            except TimeoutError:
+                # It may be frozen or half-open: asking it to cancel would wait once more.
+                connection.terminate()
+                raise
+            except asyncpg.InternalClientError as error:
+                connection.terminate()
+                if was_not_sent(error):
+                    raise NotSent(*error.args) from None
+                raise
+            return rows
 
     async def read(self, sql: str, *arguments: Any) -> Sequence[Row]:
         """Like `fetch`, for statements that change nothing: tried once more when the connection was lost.
@@ -220,5 +232,5 @@ class Database:
             await pool.open()
 
     async def close(self) -> None:
-        for pool in self.pools:
-            await pool.close()
+        # At once: each may have to wait for a server that does not answer.
+        await asyncio.gather(*(pool.close() for pool in self.pools))

@@ -24,11 +24,25 @@ _UNAVAILABLE = (
 )
 
 
+class NotSent(asyncpg.InternalClientError):  # type: ignore[misc]  # asyncpg has no types
+    """The statement did not leave this process, so even a write may be tried on another connection."""
+
+
+def was_not_sent(error: asyncpg.InternalClientError) -> bool:
+    """Whether the driver refused to send, for the server has said goodbye on this connection.
+
+    Between that and the connection's end the driver takes it for open; only the message tells (asyncpg 0.32).
+    """
+    return "cannot switch to state" in str(error)
+
+
 def is_connection_loss(error: BaseException) -> bool:
     """Whether the connection went away under the statement, so that a read may be tried on another one."""
     if isinstance(error, asyncpg.PostgresError):
         return str(error.sqlstate).startswith(("08", "57P"))
-    return isinstance(error, (asyncpg.InterfaceError, OSError)) and not isinstance(error, TimeoutError)
+    if isinstance(error, (TimeoutError, ValueError)):  # a value that the driver can't encode is no loss
+        return False
+    return isinstance(error, (asyncpg.InterfaceError, asyncpg.InternalClientError, OSError))
 
 
 def translate(error: BaseException) -> GoodsApiError | None:

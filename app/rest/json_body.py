@@ -10,6 +10,7 @@ from app.errors.domain import Fault, InvalidInput, MalformedJson, UnsupportedMed
 
 JSON = frozenset({"application/json"})
 MERGE_PATCH = frozenset({"application/merge-patch+json", "application/json"})  # RFC 7396
+_LONGEST_NUMBER = 4300  # characters: as many digits as Python reads of an integer
 
 
 class JsonRequest(Request):
@@ -55,8 +56,15 @@ def parse_json(raw: bytes) -> Any:
     except RecursionError:
         raise MalformedJson("The body is nested too deeply.") from None
     except (ValueError, InvalidOperation):
-        # Python refuses to read integers of more than 4,300 digits and exponents of more than 18.
+        # Python refuses to read integers of more than 4,300 digits and exponents of more than 18; see also _decimal.
         raise MalformedJson("The body holds a number that is too long.") from None
+
+
+def _decimal(text: str) -> Decimal:
+    # To make an integer of half a million digits takes seconds, and all requests would wait for it.
+    if len(text) > _LONGEST_NUMBER:
+        raise ValueError
+    return Decimal(text)
 
 
 def _refuse_constant(_: str) -> NoReturn:
@@ -73,5 +81,5 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 _DECODER = json.JSONDecoder(
-    parse_float=Decimal, parse_constant=_refuse_constant, object_pairs_hook=_unique, strict=True
+    parse_float=_decimal, parse_constant=_refuse_constant, object_pairs_hook=_unique, strict=True
 )

@@ -32,6 +32,10 @@ def closing_unless_read(app: ASGI3Application, cycle: RequestResponseCycle) -> A
     """The application, whose answer says that the connection ends when it begins before the body was received."""
 
     async def closing(scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+        if not cycle.more_body:  # a small body comes together with its head, and is here by now
+            await app(scope, receive, send)
+            return
+
         async def announced(message: ASGISendEvent) -> None:
             if cycle.more_body:
                 cycle.keep_alive = False

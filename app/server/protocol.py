@@ -27,8 +27,11 @@ from app.server.rejection import (
     response,
     too_large,
 )
+from app.server.upgrades import parser_within_body
 
 __all__ = ["Answer", "GuardedProtocol", "ProtocolLimits", "Rejecter", "Rejection", "protocol_class"]
+
+_NOTED = frozenset((b"host", b"content-length", b"transfer-encoding"))
 
 
 @dataclass(frozen=True)
@@ -92,10 +95,10 @@ class GuardedProtocol(HttpToolsProtocol):
         self._unset_keepalive_if_required()
         self._unframed += len(data)
         try:
-            self._parse(data)
-        except httptools.HttpParserError as error:
-            self._refuse(rejection_of(error))
-            return
+            self.parser.feed_data(data)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as stop:
+            if not self._goes_on(data, stop):
+                return
         if self._unframed > self.limits.max_head_bytes:
             self._refuse(too_large(self.limits.max_head_bytes))
         elif self.cycle is None or self.cycle.response_complete:
@@ -108,7 +111,8 @@ class GuardedProtocol(HttpToolsProtocol):
     # What the parser calls
 
     def on_headers_complete(self) -> None:
-        self._stop_head_timer()
+        if self._head_timer is not None:
+            self._stop_head_timer()
         fault = self._head_fault()
         if fault is not None:
             raise HeadRefused(fault)
@@ -128,15 +132,10 @@ class GuardedProtocol(HttpToolsProtocol):
             self.server_state.total_requests += 1
             return
         super().on_response_complete()
-        if not self.cycle.response_complete or self.transport.is_closing():
-            return
-        if self._due is not None:
-            self._answer(self._due)
-        elif self._head_is_open():
-            self._unset_keepalive_if_required()
-            self._watch_head()
-        else:
-            self._unframed = 0
+        if self.cycle.scope is self.scope and self._discarded is None:
+            self._unframed = 0  # nothing of a next request is there
+        elif self.cycle.response_complete and not self.transport.is_closing():
+            self._begin_next_head()
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         self._running = cycle
@@ -146,16 +145,28 @@ class GuardedProtocol(HttpToolsProtocol):
 
     # Heads
 
-    def _parse(self, data: bytes) -> None:
-        rest: bytes | memoryview = data
-        while rest:
+    def _goes_on(self, data: bytes, stop: Exception) -> bool:
+        """Parse on where the parser stopped at an offer of another protocol; at an error, refuse.
+
+        No other protocol is spoken here, so an offer of one is passed over, as RFC 9110 (7.8) allows.
+        """
+        rest = memoryview(data)
+        while isinstance(stop, httptools.HttpParserUpgrade):
+            rest = rest[stop.args[0] :]
+            if self._has_body:
+                self.cycle.more_body = True
+                self.cycle.message_event.clear()
+                self.parser = parser_within_body(self, self.cycle.scope["headers"])
+            if not rest:
+                return True
             try:
                 self.parser.feed_data(rest)
-            except httptools.HttpParserUpgrade as upgrade:
-                # No other protocol is spoken here, so an offer of one is passed over, as RFC 9110 (7.8) allows.
-                rest = memoryview(rest)[upgrade.args[0] :]
+            except (httptools.HttpParserError, httptools.HttpParserUpgrade) as next_stop:
+                stop = next_stop
             else:
-                return
+                return True
+        self._refuse(rejection_of(stop))
+        return False
 
     def _head_is_open(self) -> bool:
         """Whether a head has begun and is not complete: uvicorn makes a scope at the one and a cycle at the other."""
@@ -166,11 +177,13 @@ class GuardedProtocol(HttpToolsProtocol):
         hosts = codings = 0
         self._has_body = False
         for name, value in self.headers:
+            if name not in _NOTED:
+                continue
             if name == b"host":
                 hosts += 1
             elif name == b"content-length":
-                self._has_body = value != b"0"
-            elif name == b"transfer-encoding":
+                self._has_body = int(value) > 0
+            else:
                 self._has_body = True
                 codings += 1 if value.lower() == b"chunked" else 2
         if self._unframed > self.limits.max_head_bytes and self._head_bytes() > self.limits.max_head_bytes:
@@ -184,6 +197,14 @@ class GuardedProtocol(HttpToolsProtocol):
     def _head_bytes(self) -> int:
         line = len(self.parser.get_method()) + len(self.url) + len(b"  HTTP/1.1\r\n\r\n")
         return line + sum(len(name) + len(value) + len(b": \r\n") for name, value in self.headers)
+
+    def _begin_next_head(self) -> None:
+        """All answers are given, and something of a next request is there: refused by now, or in time from now."""
+        self._unset_keepalive_if_required()
+        if self._due is not None:
+            self._answer(self._due)
+        else:
+            self._watch_head()
 
     def _watch_head(self) -> None:
         """Bound the time until the head is complete, from its first byte on."""
@@ -218,7 +239,8 @@ class GuardedProtocol(HttpToolsProtocol):
             self._due = rejection
             return
         cycle.keep_alive = False
-        mark_body_fault(cycle.scope, f"The body's framing is broken. {rejection.detail}")
+        malformed_body = rejection.status == 400
+        mark_body_fault(cycle.scope, rejection.detail if malformed_body else "The body's trailers are too large.")
         cycle.message_event.set()
 
     def _answer(self, rejection: Rejection) -> None:

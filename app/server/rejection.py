@@ -54,7 +54,7 @@ def too_large(max_head_bytes: int) -> Rejection:
     return Rejection(431, "head-too-large", detail)
 
 
-def rejection_of(error: httptools.HttpParserError) -> Rejection:
+def rejection_of(error: Exception) -> Rejection:
     """Make the rejection that the parser's error asks for. It never repeats what the client sent."""
     if not isinstance(error, httptools.HttpParserCallbackError):
         return malformed(f"The HTTP parser cannot read the request: {error}.")

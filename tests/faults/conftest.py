@@ -91,7 +91,7 @@ class Tiny:
 
 
 @contextmanager
-def tiny_server(*, loop: str = "uvloop", limits: ProtocolLimits = LIMITS) -> Iterator[Tiny]:
+def tiny_server(limits: ProtocolLimits = LIMITS) -> Iterator[Tiny]:
     """Serve until the block ends. A rejected request that calls itself `faulty` meets a callback that fails."""
     app = TinyApp()
     ports: queue.Queue[int] = queue.Queue()
@@ -105,7 +105,7 @@ def tiny_server(*, loop: str = "uvloop", limits: ProtocolLimits = LIMITS) -> Ite
 
     protocol = protocol_class(limits, reject)
     config = build_config(app, protocol=protocol, host="127.0.0.1", port=0, keep_alive_timeout=1, shutdown_timeout=3)
-    config.loop = loop
+    config.timeout_keep_alive = 0.5  # type: ignore[assignment]  # the timer takes it, and the tests are faster
     server = DrainingServer(config, on_drain=lambda: None, on_listening=lambda _, port: ports.put(port))
     thread = threading.Thread(target=server.run)
     thread.start()
@@ -116,9 +116,9 @@ def tiny_server(*, loop: str = "uvloop", limits: ProtocolLimits = LIMITS) -> Ite
     assert not thread.is_alive()
 
 
-@pytest.fixture(scope="module", params=["uvloop", "asyncio"])
-def tiny_running(request: pytest.FixtureRequest) -> Iterator[Tiny]:
-    with tiny_server(loop=request.param) as tiny:
+@pytest.fixture(scope="module")
+def tiny_running() -> Iterator[Tiny]:
+    with tiny_server() as tiny:
         yield tiny
 
 

@@ -141,14 +141,14 @@ async def assert_the_rest_works(client: httpx2.AsyncClient) -> None:
         assert seconds < PROMISED
 
 
-async def assert_serves(client: httpx2.AsyncClient, requests: int) -> None:
-    """A mix of requests, twenty at a time, without a single error."""
+async def assert_serves(client: httpx2.AsyncClient, requests: int, *, clients: int = 20) -> None:
+    """A mix of requests, so many at a time, without a single error."""
     created = await client.post("/goods", json=GOOD)
     assert created.status_code == 201
     path = created.headers["location"]
 
     async def one_client() -> None:
-        for n in range(requests // 20):
+        for n in range(requests // clients):
             answer = await [
                 lambda: client.get(path),
                 lambda: client.get("/goods?limit=5"),
@@ -157,7 +157,7 @@ async def assert_serves(client: httpx2.AsyncClient, requests: int) -> None:
             ][n % 4]()
             assert answer.is_success, answer.text
 
-    await asyncio.gather(*(one_client() for _ in range(20)))
+    await asyncio.gather(*(one_client() for _ in range(clients)))
 
 
 async def assert_whole(pool: Pool) -> None:

@@ -1,7 +1,9 @@
 """What the service does while its database is away or empty, and afterwards."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Awaitable
+from contextlib import asynccontextmanager, suppress
 
 import httpx2
 import pytest
@@ -10,6 +12,7 @@ from app.database.migrate import migrate
 from tests.conftest import until
 from tests.faults.database import (
     GOOD,
+    NEED_DATABASE,
     PROMISED,
     Database,
     assert_serves,
@@ -72,7 +75,10 @@ async def test_a_database_without_a_schema_is_not_ready_until_it_is_migrated(dat
         await assert_unavailable(client, within=PROMISED, problem="not-ready")
         answer = await client.get("/readyz")
         assert (answer.status_code, answer.json()["type"]) == (503, "/problems/not-ready")
-        assert 'result="error"} 1' not in (await client.get("/metrics")).text, "it is no fault of the service"
+        operations = re.findall(
+            r'goods_operations_total\{.*result="(\w+)"\} (\S+)', (await client.get("/metrics")).text
+        )
+        assert {result for result, count in operations if float(count)} == {"unavailable"}, "no fault of the service"
         await migrate(settings)
         assert await is_ready(client)
         await assert_serves(client, 100)
@@ -98,6 +104,49 @@ async def test_reads_do_not_fail_when_all_connections_were_cut_between_requests(
             assert {answer.status_code for answer in await asyncio.gather(*reads)} == {200}
         await assert_serves(client, 100)
         await assert_whole(service.parts.database.primary)
+
+
+@asynccontextmanager
+async def lingering(folder: str, port: int) -> AsyncIterator[int]:
+    """The port of a proxy that passes on what the server says, its goodbye too, and leaves the connection open."""
+    writers: list[asyncio.StreamWriter] = []
+
+    async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(ConnectionError):
+            while data := await reader.read(65536):
+                writer.write(data)
+
+    async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        inner_reader, inner = await asyncio.open_unix_connection(f"{folder}/.s.PGSQL.{port}")
+        writers.extend((writer, inner))
+        await asyncio.gather(pump(reader, inner), pump(inner_reader, writer))
+
+    async with await asyncio.start_server(accept, "127.0.0.1", 0) as server:
+        yield server.sockets[0].getsockname()[1]
+        for writer in writers:
+            writer.transport.abort()
+
+
+async def test_a_goodbye_without_an_end_of_the_connection_fails_neither_reads_nor_writes(database: Database) -> None:
+    """What is not sent can be sent on another connection, a write as well."""
+    deadlines = {"STATEMENT_TIMEOUT": 0.6, "LOCK_TIMEOUT": 0.5}  # the farewell to a lingering server waits for them
+    async with (
+        lingering(database.address.socket_folder, database.address.port) as port,
+        served(database.settings(DB_HOST="127.0.0.1", DB_PORT=port, DB_SSLMODE="disable", **deadlines)) as (
+            service,
+            client,
+        ),
+        database.session() as opened,
+    ):
+        for method, path, body in [("POST", "/goods", GOOD), *NEED_DATABASE[:5], ("POST", "/goods", GOOD)]:
+            lists = (client.get("/goods?limit=3") for _ in range(8))
+            assert {answer.status_code for answer in await asyncio.gather(*lists)} == {200}
+            assert service.parts.database.primary.open_connections == 4
+            await opened.execute(_TERMINATE)
+            await until(lambda: opened.fetchval(_ALONE))
+            answer = await client.request(method, path, json=body)
+            assert answer.status_code in (200, 201, 404), answer.text
+        await assert_serves(client, 40)
 
 
 async def test_a_read_whose_connection_is_cut_is_tried_again_and_a_write_is_not(database: Database) -> None:

@@ -83,7 +83,7 @@ async def test_requests_beyond_the_pool_are_told_so_and_counted(database: Databa
             await assert_the_rest_works(client)
             assert await is_ready(client), "health checks have connections of their own"
         assert (await writes[0])[0].status_code in (201, 503)
-        await assert_serves(client, 100)
+        await assert_serves(client, 100, clients=4)
         await assert_whole(service.parts.database.primary)
 
 

@@ -53,8 +53,9 @@ def test_whatever_comes_is_read_or_refused_with_a_designed_error(raw: bytes) -> 
 @pytest.mark.parametrize(
     "raw",
     [
-        b"", b" \n", b"NaN", b"[Infinity]", b"-Infinity", b"{'a':1}", b"{a:1}", b"[1,]", b'{"a":1,}', b"01", b"+1", b".5",
-        b"1.", b"0x1", b"1_0", b"True", b"// x\n1", b'"a\nb"', b'"\x00"', b"[1] [2]", b'{"a":1}x', b'"\\x41"', b'"\\u12"',
+        b"", b" \n", b"NaN", b"[Infinity]", b"-Infinity", b"{'a':1}", b"{a:1}", b"[1,]", b'{"a":1,}', b"01", b"+1",
+        b".5", b"1.", b"0x1", b"1_0", b"True", b"// x\n1", b'"a\nb"', b'"\x00"', b"[1] [2]", b'{"a":1}x', b'"\\x41"',
+        b'"\\u12"',
         b"\xef\xbb\xbf{}", b"\xff", b'"\xed\xa0\x80"', b'"\xc0\x80"', "{}".encode("utf-16"), b"undefined", b'"',
     ],
 )  # fmt: skip

@@ -1,0 +1,339 @@
+"""Whatever is sent, the service does not fail; what it refuses changes nothing, what it takes is stored as it came."""
+
+import base64
+import json
+import re
+from collections.abc import Iterator
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from urllib.parse import quote, unquote_plus
+
+import pytest
+
+from tests.conftest import Service
+from tests.contract.poison import (
+    BODIES,
+    CONTENT_LENGTHS,
+    HEADER_VALUES,
+    MAX_STOCK,
+    NAMES,
+    ODD_TEXTS,
+    PARTS,
+    TOKENS,
+    UNSTORABLE,
+    VALUES,
+    Answer,
+    exchange,
+    meant,
+    problem,
+    request,
+)
+
+_CONTENT = """
+SELECT concat_ws('#', (SELECT md5(string_agg(g::text, '|' ORDER BY id)) FROM goods g),
+  (SELECT md5(string_agg(m::text, '|' ORDER BY id)) FROM stock_movements m),
+  (SELECT md5(string_agg(c::text, '|' ORDER BY seq)) FROM changes c))
+"""
+_WRITABLE = ["sku", "name", "description", "category", "price", "stock"]
+_READ_ONLY = ["id", "version", "created_at", "updated_at"]
+_TEXTS = {"sku", "name", "description", "category"}
+_MUST_BE_TAKEN = {
+    **{field: set(ODD_TEXTS) for field in ("name", "description", "category")},
+    "sku": {"quotes", "sql", "percent and underscore", "emoji as a pair of escapes", "markup", "formula", "word"},
+    "price": {"0", "7", "5.0", "1.10", "1e2", "9999999999.99", "'24.90' as text"},
+    "stock": {"0", "7", "5.0", str(MAX_STOCK)},
+}
+_IN_MESSAGES = {str(MAX_STOCK), "9999999999.99", "Infinity"}  # as what is allowed, or what is not JSON
+
+
+class Attack:
+    """Sends, and collects all that is wrong with the answers, so that one run shows everything."""
+
+    def __init__(self, service: Service, connection: Any) -> None:
+        self._port = service.port
+        self._connection = connection
+        self._content = ""
+        self.wrong: list[str] = []
+
+    async def send(self, label: str, raw: bytes, *, sent: str = "", places: set[str] | None = None) -> Answer | None:
+        """The answer, if it is a success. `sent` must not come back; `places` are where a fault may be found."""
+        if not self._content:
+            self._content = await self._tables()
+        try:
+            answer = await exchange(self._port, raw)
+        except (AssertionError, TimeoutError, OSError) as error:
+            self.wrong.append(f"{label}: no answer: {error!r}")
+            return None
+        writes = not raw.startswith(b"GET ")
+        if answer.status < 400:
+            self._content = await self._tables() if writes else self._content
+            return answer
+        try:
+            assert not writes or await self._tables() == self._content, "a refused request has changed something"
+            self._judge(answer, sent, places)
+        except (AssertionError, ValueError, KeyError) as error:
+            self.wrong.append(f"{label}: {answer.status} {answer.body[:300]!r}: {str(error)[:300]}")
+        return None
+
+    def check(self, label: str, *, right: bool) -> None:
+        if not right:
+            self.wrong.append(label)
+
+    async def over(self) -> None:
+        """All of it was right, and reading has changed nothing."""
+        assert self.wrong == []
+        assert await self._tables() == self._content
+
+    async def _tables(self) -> str:
+        content: str = await self._connection.fetchval(_CONTENT)
+        return content
+
+    def _judge(self, answer: Answer, sent: str, places: set[str] | None) -> None:
+        assert answer.status < 500
+        name = json.loads(answer.body)["type"].removeprefix("/problems/")
+        errors = problem(answer, answer.status, name)
+        if answer.status == 422:
+            assert errors
+            found = {value for error in errors for key, value in error.items() if key != "detail"}
+            assert places is None or found <= places, found
+        json.dumps(json.loads(answer.body), ensure_ascii=False).encode()  # no lone surrogate for others to stumble on
+        assert len(answer.body) < 10_000
+        assert "x-injected" not in answer.headers
+        if sent == "canary" or (len(sent) >= 8 and sent not in _IN_MESSAGES):
+            assert sent[:60] not in answer.body.decode() + str(answer.headers), "the refused value comes back"
+
+
+@pytest.fixture
+async def attack(service: Service, connection: Any) -> Attack:
+    return Attack(service, connection)
+
+
+async def stored(connection: Any, goods_id: int) -> dict[str, Any]:
+    return dict(await connection.fetchrow("SELECT * FROM goods WHERE id = $1", goods_id))
+
+
+async def a_good(service: Service, **fields: Any) -> int:
+    body = json.dumps({"name": "Lantern", "price": "24.90", **fields}).encode()
+    answer = await exchange(service.port, request("POST", "/goods", body))
+    assert answer.status == 201
+    goods_id: int = json.loads(answer.body)["id"]
+    return goods_id
+
+
+def kept(field: str, sent: Any) -> Any:
+    """What an accepted value has to become; ValueError for what is no value of this field at all."""
+    if sent is None and field in ("description", "category"):
+        return ""
+    if field in _TEXTS and isinstance(sent, str):
+        return sent.strip() if field == "sku" else sent
+    if field == "price" and isinstance(sent, str) and re.fullmatch(r"[0-9]+(\.[0-9]{1,2})?", sent, re.ASCII):
+        return Decimal(sent)
+    if field.endswith("_at") and isinstance(sent, str):
+        return datetime.fromisoformat(sent)
+    if field not in _TEXTS and isinstance(sent, (int, Decimal)) and not isinstance(sent, bool):
+        return sent
+    raise ValueError(f"taken as {field}")
+
+
+def shown(row: dict[str, Any]) -> dict[str, Any]:
+    moments = {name: f"{row[name]:%Y-%m-%dT%H:%M:%S.%fZ}" for name in ("created_at", "updated_at")}
+    return {**row, **moments, "price": f"{row['price']:.2f}"}
+
+
+@pytest.mark.parametrize("field", _WRITABLE + _READ_ONLY)
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH"])
+async def test_no_value_of_a_field_is_a_fault_or_is_stored_as_another(
+    service: Service, connection: Any, attack: Attack, method: str, field: str
+) -> None:
+    goods_id = await a_good(service, sku="LAN-1", description="old", category="old", stock=3)
+    before = await stored(connection, goods_id)
+    for label, text in VALUES.items():
+        fields = {"name": '"Wick"', "price": "2"} if method != "PATCH" else {}
+        body = "{" + ",".join(f'"{name}":{value}' for name, value in {**fields, field: text}.items()) + "}"
+        target = "/goods" if method == "POST" else f"/goods/{goods_id}"
+        sent = "canary" if "canary" in text else text.strip('"')
+        answer = await attack.send(label, request(method, target, body.encode()), sent=sent, places={f"#/{field}"})
+        must = label in _MUST_BE_TAKEN.get(field, set()) and not (method == "POST" and field in _READ_ONLY)
+        attack.check(f"{label}: refused", right=answer is not None or not must)
+        if answer is None:
+            continue
+        document = json.loads(answer.body)
+        after = await stored(connection, document["id"])
+        try:
+            wanted = kept(field, meant(text))
+        except ValueError as error:
+            attack.wrong.append(f"{label}: {error}")
+            continue
+        attack.check(f"{label}: stored as {after[field]!r}", right=after[field] == wanted)
+        attack.check(f"{label}: answered as {document[field]!r}", right=document == shown(after))
+        if method == "PATCH":
+            others = set(after) - {field, "version", "updated_at"}
+            attack.check(f"{label}: more was changed", right=all(after[name] == before[name] for name in others))
+            before = after
+        again = await exchange(service.port, request("GET", f"/goods/{document['id']}"))
+        attack.check(f"{label}: read as {again.body!r}", right=json.loads(again.body) == document)
+    await attack.over()
+    count = await connection.fetchval("SELECT count(*) FROM goods")
+    assert count == 1 or method == "POST"
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH"])
+async def test_an_unknown_field_is_named_whatever_its_name(service: Service, attack: Attack, method: str) -> None:
+    target = "/goods" if method == "POST" else f"/goods/{await a_good(service)}"
+    for label, name in NAMES.items():
+        answer = await attack.send(label, request(method, target, f'{{"name":"a","price":1,{name}:1}}'.encode()))
+        attack.check(f"{label}: taken", right=answer is None)
+    await attack.over()
+
+
+async def test_a_field_is_named_by_a_pointer_that_a_url_can_hold(service: Service) -> None:
+    body = json.dumps({"name": "a", "price": 1, "a/b~c%20d e": 1}).encode()
+    (error,) = problem(await exchange(service.port, request("POST", "/goods", body)), 422, "invalid-input")
+    assert error["pointer"] == "#/a~1b~0c%2520d%20e"
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH"])
+async def test_a_body_that_is_no_json_object_is_refused(service: Service, attack: Attack, method: str) -> None:
+    target = "/goods" if method == "POST" else f"/goods/{await a_good(service)}"
+    for label, body in BODIES.items():
+        answer = await attack.send(label, request(method, target, body), sent="canary")
+        attack.check(f"{label}: taken", right=answer is None)
+    await attack.over()
+
+
+_LIST = ["category", "min_price", "max_price", "in_stock", "sort", "limit", "after", "count"]
+
+
+@pytest.mark.parametrize(
+    ("path", "parameter"),
+    [*(("/goods", name) for name in (*_LIST, "q", "offset")), ("/categories", "limit"), ("/categories", "after")],
+)
+async def test_no_value_of_a_query_parameter_is_a_fault(
+    service: Service, attack: Attack, path: str, parameter: str
+) -> None:
+    for category in ("a", "%", "a_", "_", "%%", "'", "canary"):
+        await a_good(service, category=category)
+    for part in PARTS + TOKENS:
+        answer = await attack.send(
+            part[:60], request("GET", f"{path}?{parameter}={part}"), sent=part, places={parameter, "query"}
+        )
+        if answer is not None:
+            items = json.loads(answer.body)["items"]
+            if parameter == "category":
+                attack.check(f"{part}: not exactly", right={item["category"] for item in items} <= {unquote_plus(part)})
+    await attack.over()
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        *(f"{part}=1" for part in PARTS[:40]),
+        *("&" * 40_000, "=", "a", "limit", "limit=1&limit=1"),
+        *("limit=1&limit=2", "limit[]=1", "limit=1;sort=id", "?limit=1"),
+        *("&".join(f"k{n}=1" for n in range(5000)), "limit=%31", "l%69mit=1", "limit=1&%6Cimit=1", "limit\x7f=1"),
+    ],
+    ids=lambda query: query[:30],
+)  # fmt: skip
+async def test_no_name_of_a_query_parameter_is_a_fault(attack: Attack, query: str) -> None:
+    for path in ("/goods", "/categories", "/goods/1", "/livez"):
+        answer = await attack.send(path, request("GET", f"{path}?{query}"))
+        attack.check(f"{path}: taken", right=answer is None or query in ("&" * 40_000, "limit=%31", "l%69mit=1", "="))
+    await attack.over()
+
+
+def _tokens(token: str) -> Iterator[tuple[str, str]]:
+    """Tokens of the same list as `token`, with a position that is none."""
+    scope, *position = json.loads(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
+    for label, text in VALUES.items():
+        for place in range(len(position)):
+            parts = [json.dumps(part) for part in (scope, *position)]
+            parts[place + 1] = text
+            raw = f"[{','.join(parts)}]".encode()
+            yield label, base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+
+
+@pytest.mark.parametrize(
+    "path", [*(f"/goods?sort={sort}&" for sort in ("id", "name", "-price", "stock", "-created_at")), "/categories?"]
+)
+async def test_a_forged_page_token_is_no_fault(service: Service, attack: Attack, path: str) -> None:
+    for name in ("a", "b"):
+        await a_good(service, name=name, category=name)
+    page = await exchange(service.port, request("GET", f"{path}limit=1"))
+    for label, token in _tokens(json.loads(page.body)["next"]):
+        await attack.send(label, request("GET", f"{path}after={quote(token)}"), sent=token, places={"after"})
+    await attack.over()
+
+
+@pytest.mark.parametrize("path", ["/goods/{}", "/goods/by-sku/{}", "/problems/{}", "/docs/assets/{}", "/{}"])
+@pytest.mark.parametrize("method", ["GET", "PUT", "PATCH", "DELETE"])
+async def test_no_part_of_a_path_is_a_fault(service: Service, attack: Attack, method: str, path: str) -> None:
+    await a_good(service)
+    for part in PARTS:
+        body = None if method in ("GET", "DELETE") else b'{"name":"a","price":1}'
+        places = {"goods_id", "sku", "path", "#/name", "#/price", "#/sku"}
+        await attack.send(part[:60], request(method, path.format(part), body), sent=part, places=places)
+    await attack.over()
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        *(b"/goods/\xff", b"/goods?category=\xff", b"/goods?category=\xc3\xa9", b"/\x1b[31m"),
+        *(b"/\x00", b"/a b", b"//", b"/.."),
+        *(b"*", b"", b"?", b"#", b"http://[", b"http://a"),
+        *(b"http://a:99999999/goods", b"/goods#%00", b"goods.test:80", b"/%"),
+        b"/" + b"a" * 70_000,
+    ],
+)  # fmt: skip
+async def test_no_target_is_a_fault(attack: Attack, target: bytes) -> None:
+    for method in ("GET", "OPTIONS", "CONNECT", "HEAD"):
+        if method != "HEAD" or target == b"/..":
+            await attack.send(method, request(method.replace("HEAD", "TRACE"), target))
+    await attack.over()
+
+
+_HEADERS = [
+    "If-Match",
+    "If-None-Match",
+    "X-Request-ID",
+    "traceparent",
+    "Content-Type",
+    "Accept",
+    "Idempotency-Key",
+    "Host",
+]
+_TARGETS = [
+    ("GET", "/goods/1"),
+    ("GET", "/goods?limit=1"),
+    ("POST", "/goods"),
+    ("PUT", "/goods/1"),
+    ("PATCH", "/goods/1"),
+]
+_CHOOSING = [("GET", "/metrics"), ("GET", "/problems/sku-taken")]  # they look at Accept
+
+
+@pytest.mark.parametrize("header", _HEADERS)
+async def test_no_value_of_a_header_is_a_fault(service: Service, attack: Attack, header: str) -> None:
+    for _ in range(2):
+        await a_good(service)
+    for method, target in _TARGETS + _CHOOSING * (header in ("Accept", "Host")):
+        for value in HEADER_VALUES:
+            body = None if method == "GET" else b'{"name":"a","price":1}'
+            label = f"{method} {target} {value[:40]!r}"
+            answer = await attack.send(label, request(method, target, body, {header: value}), sent="canary")
+            attack.check(f"{label}: injected", right=answer is None or "x-injected" not in answer.headers)
+    await attack.over()
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH"])
+async def test_no_content_length_is_a_fault(service: Service, attack: Attack, method: str) -> None:
+    target = "/goods" if method == "POST" else f"/goods/{await a_good(service)}"
+    for value in CONTENT_LENGTHS:
+        raw = request(method, target, b"{}", {"Content-Length": value})
+        attack.check(f"{value!r}: taken", right=await attack.send(repr(value[:40]), raw) is None)
+    await attack.over()
+
+
+def test_the_corpus_holds_what_no_field_takes() -> None:
+    assert all(label in VALUES for label in UNSTORABLE)
