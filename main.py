@@ -5,5 +5,5 @@ from app.cli import main
 
 if __name__ == "__main__":
     main(["serve"])
-else:
+elif __name__ != "__mp_main__":  # as which the workers of `python main.py` see this file
     app = create_app()

@@ -21,8 +21,9 @@ from tests.serving import serving
 @pytest.fixture(scope="session")
 def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedAddress]:
     """A PostgreSQL of this run's own."""
-    with EmbeddedPostgres(tmp_path_factory.mktemp("goods"), announce=lambda _: None) as address:
-        yield address
+    server = EmbeddedPostgres(tmp_path_factory.mktemp("goods"), announce=lambda _: None)
+    yield server.start()
+    server.discard()
 
 
 def settings_for(address: EmbeddedAddress, **changes: Any) -> Settings:

@@ -94,7 +94,7 @@ def rejecter(parts: Parts) -> Rejecter:
     """What happens to a request that the HTTP parser rejects: it is logged, counted and answered like any other."""
 
     def reject(rejection: Rejection) -> Answer:
-        context = new_context()
+        context = new_context(rejection.request_id)
         parts.http_metrics.answered("", UNMATCHED, rejection.status, 0.0)
         parts.access_log.write(
             context=context, method="", route=UNMATCHED, path="", status=rejection.status, duration_seconds=0.0

@@ -74,7 +74,7 @@ class Pool:
         self.name = name
         self.size = size
         self._address = address
-        self._connect_timeout = settings.connect_timeout
+        self.connect_timeout = settings.connect_timeout
         self._deadline = settings.statement_timeout + 1.0
         self._observer = observer
         self._pool: asyncpg.Pool | None = None
@@ -85,7 +85,7 @@ class Pool:
             **self._address.connect_arguments(),
             min_size=0,
             max_size=self.size,
-            timeout=self._connect_timeout,
+            timeout=self.connect_timeout,
             init=_know_arrays,
             reset=_keep_as_it_is,
         )
@@ -114,16 +114,22 @@ class Pool:
         Raises Overloaded, DatabaseUnavailable or the domain's error for the constraint that it broke.
         """
         try:
-            # Each connection of the pool may turn out to be one that the server has left.
-            for _ in range(self.size):
-                with suppress(NotSent):
-                    return await self._fetch_once(sql, arguments)
-            return await self._fetch_once(sql, arguments)
+            # The loser of a deadlock was rolled back whole, so it is tried again: it is no concern of the caller's.
+            with suppress(asyncpg.DeadlockDetectedError, asyncpg.SerializationError):
+                return await self._fetch_over_live_connection(sql, arguments)
+            return await self._fetch_over_live_connection(sql, arguments)
         except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError) as error:
             known = translate(error)
             if known is None:
                 raise
             raise known from error
+
+    async def _fetch_over_live_connection(self, sql: str, arguments: tuple[Any, ...]) -> Sequence[Row]:
+        # Each connection of the pool may turn out to be one that the server has left.
+        for _ in range(self.size):
+            with suppress(NotSent):
+                return await self._fetch_once(sql, arguments)
+        return await self._fetch_once(sql, arguments)
 
     async def _fetch_once(self, sql: str, arguments: tuple[Any, ...]) -> Sequence[Row]:
         async with self._connection() as connection:
@@ -161,14 +167,14 @@ class Pool:
         try:
             yield connection
         finally:
-            await pool.release(connection, timeout=self._connect_timeout)
+            await pool.release(connection, timeout=self.connect_timeout)
 
     async def _acquire(self, pool: asyncpg.Pool) -> Any:
         loop = asyncio.get_running_loop()
         started = loop.time()
         free = pool.get_idle_size() > 0
         try:
-            return await pool.acquire(timeout=self._connect_timeout)
+            return await pool.acquire(timeout=self.connect_timeout)
         except TimeoutError:
             # Others may have taken what was free a moment ago: only now it is known whether all were busy.
             if pool.get_size() == self.size:

@@ -20,6 +20,7 @@ _RESULT_OF_PROBLEM = {
     "invalid-input": "invalid",
     "database-unavailable": "unavailable",
     "overloaded": "unavailable",
+    "not-ready": "unavailable",
 }
 
 

@@ -12,8 +12,8 @@ from app.server.body_fault import body_fault
 class LimitsMiddleware:
     """Bounds a body's size in bytes and the seconds that all of it may take to arrive.
 
-    Raises BodyTooLarge, RequestTimeout or MalformedRequest: at once when Content-Length says it already,
-    otherwise out of the `receive` of whoever reads the body.
+    Whoever reads the body is told, out of `receive`, by BodyTooLarge, RequestTimeout or MalformedRequest: without
+    reading a byte when Content-Length says it already. Not here: then the request would have no route yet.
     """
 
     def __init__(self, app: ASGIApp, *, max_body_bytes: int, body_timeout: float) -> None:
@@ -25,10 +25,13 @@ class LimitsMiddleware:
         if scope["type"] == "http":
             length = _announced(scope["headers"])
             if length > self._max_body_bytes:
-                raise BodyTooLarge(self._max_body_bytes)
-            if length != 0:
+                receive = self._refuse
+            elif length != 0:
                 receive = self._bounded(scope, receive)
         await self.app(scope, receive, send)
+
+    async def _refuse(self) -> Message:
+        raise BodyTooLarge(self._max_body_bytes)
 
     def _bounded(self, scope: Scope, receive: Receive) -> Receive:
         received = 0

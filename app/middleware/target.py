@@ -20,12 +20,14 @@ class TargetMiddleware:
             await self.app(scope, receive, send)
             return
 
+        routed = {**scope, "method": "GET"}
+
         async def without_body(message: Message) -> None:
             if message["type"] == "http.response.body":
                 message = {**message, "body": b""}
+            scope["route"] = routed.get("route")  # who counts the answer wants to know it now
             await send(message)
 
-        routed = {**scope, "method": "GET"}
         try:
             await self.app(routed, receive, without_body)
         finally:

@@ -1,5 +1,5 @@
 """Exercise every route of a running peer: `python check.py http://127.0.0.1:PORT`. Says "ok" or fails."""
-# ruff: noqa: S101, PLR2004
+# ruff: noqa: S101
 
 import json
 import sys
@@ -146,10 +146,7 @@ def check_race(mark: str) -> None:
     body = {"sku": mark, "name": "n", "price": "1", "stock": 30}
     path = f"/goods/{expect(201, 'POST', '/goods', body)['id']}"
     with ThreadPoolExecutor(40) as clients:
-        found = [
-            status
-            for status, _ in clients.map(lambda _: call("POST", f"{path}/stock", {"delta": -1}), range(40))
-        ]
+        found = [status for status, _ in clients.map(lambda _: call("POST", f"{path}/stock", {"delta": -1}), range(40))]
     assert sorted(found) == [200] * 30 + [409] * 10, found
     good = expect(200, "GET", path)
     assert (good["stock"], good["version"]) == (0, 31)

@@ -6,7 +6,6 @@ from itertools import pairwise
 from typing import Any
 
 import httpx2
-import pytest
 
 from tests.api.support import changes, counted, create, movements, read
 from tests.conftest import until
@@ -147,7 +146,6 @@ async def test_goods_that_swap_their_skus_never_share_one(client: httpx2.AsyncCl
         assert_unbroken(await changes(connection, good["id"]))
 
 
-@pytest.mark.xfail(reason="a deadlock is answered with 503 instead of being tried again", strict=True)
 async def test_a_deadlock_is_not_the_callers_concern(client: httpx2.AsyncClient, connection: Any) -> None:
     """PostgreSQL ends one of two that wait for each other; what it rolled back whole can be tried again."""
     good, other = await create(client, sku="A"), await create(client, sku="B")

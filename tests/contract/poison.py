@@ -236,9 +236,6 @@ CONTENT_LENGTHS = [
 ]  # fmt: skip
 
 
-# The socket.
-
-
 @dataclass(frozen=True)
 class Answer:
     """What came back on one connection, as it was on the wire."""

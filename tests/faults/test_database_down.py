@@ -65,9 +65,21 @@ async def test_a_service_that_starts_before_its_database_becomes_ready_with_it(d
         await database.start()
 
 
+async def test_what_fails_for_want_of_a_schema_is_counted_as_unavailable(database: Database) -> None:
+    """Not as an error: that is a fault of the service, and wakes somebody."""
+    async with database.session() as opened:
+        await opened.execute("DROP DATABASE IF EXISTS blank WITH (FORCE)")
+        await opened.execute("CREATE DATABASE blank")
+    async with served(database.settings(DB_NAME="blank")) as (_, client):
+        await assert_unavailable(client, within=PROMISED, problem="not-ready")
+        shown = (await client.get("/metrics")).text
+        counts = re.findall(r'goods_operations_total{.*result="(\w+)"} (\S+)', shown)
+        assert {result for result, count in counts if float(count)} == {"unavailable"}
+
+
 async def test_a_database_without_a_schema_is_not_ready_until_it_is_migrated(database: Database) -> None:
     async with database.session() as opened:
-        await opened.execute("DROP DATABASE IF EXISTS blank")
+        await opened.execute("DROP DATABASE IF EXISTS blank WITH (FORCE)")
         await opened.execute("CREATE DATABASE blank")
     settings = database.settings(DB_NAME="blank")
     async with served(settings) as (_, client):
@@ -75,10 +87,6 @@ async def test_a_database_without_a_schema_is_not_ready_until_it_is_migrated(dat
         await assert_unavailable(client, within=PROMISED, problem="not-ready")
         answer = await client.get("/readyz")
         assert (answer.status_code, answer.json()["type"]) == (503, "/problems/not-ready")
-        operations = re.findall(
-            r'goods_operations_total\{.*result="(\w+)"\} (\S+)', (await client.get("/metrics")).text
-        )
-        assert {result for result, count in operations if float(count)} == {"unavailable"}, "no fault of the service"
         await migrate(settings)
         assert await is_ready(client)
         await assert_serves(client, 100)

@@ -29,8 +29,8 @@ class GoodsQueries:
     def __init__(self, database: Database, metrics: GoodsMetrics) -> None:
         self._primary = database.primary
         self._metrics = metrics
-        self._ids: Batcher[int, Found] = Batcher(self._look_up_ids)
-        self._skus: Batcher[str, Found] = Batcher(self._look_up_skus)
+        self._ids: Batcher[int, Found] = Batcher(self._look_up_ids, patience=self._primary.connect_timeout)
+        self._skus: Batcher[str, Found] = Batcher(self._look_up_skus, patience=self._primary.connect_timeout)
 
     async def by_id(self, goods_id: int) -> Found:
         """Raises GoodsNotFound, also for numbers that no id can be."""
