@@ -30,15 +30,16 @@ help:  ## this list
 run: .venv/installed  ## serve on http://127.0.0.1:8000, with an embedded PostgreSQL unless DB_HOST is set
 	@SAMPLE=$(SAMPLE) exec .venv/bin/goods serve
 
+COVERAGE ?= --no-cov
 test: .venv/installed  ## the test suite, against a real PostgreSQL that it starts itself
-	@.venv/bin/python -m pytest -n 2 --cov --cov-report=term -m "not proof"
+	@.venv/bin/python -m pytest -n 2 $(COVERAGE) -m "not proof"
 
-check: .venv/installed  ## format, lint, types, import rules, then the tests
+check: .venv/installed  ## format, lint, types, import rules, then the tests, with the coverage they have
 	@.venv/bin/ruff format --check .
 	@.venv/bin/ruff check .
 	@.venv/bin/mypy
 	@.venv/bin/lint-imports
-	@$(MAKE) --no-print-directory test
+	@$(MAKE) --no-print-directory test COVERAGE="--cov --cov-report=term:skip-covered"
 
 format: .venv/installed  ## rewrite the code in the house's format
 	@.venv/bin/ruff format .

@@ -65,5 +65,6 @@ class Exposition:
             MultiProcessCollector(registry)  # type: ignore[no-untyped-call]  # as above
         # Not the library's choose_encoder: it raises for a version that is no number, and repeats any other one.
         if any(media.partition(";")[0].strip().lower() == _OPENMETRICS for media in accept.split(",")):
-            return openmetrics.generate_latest(registry), openmetrics.CONTENT_TYPE_LATEST
+            text = openmetrics.generate_latest(registry)  # type: ignore[no-untyped-call]  # as above
+            return text, openmetrics.CONTENT_TYPE_LATEST
         return generate_latest(registry), CONTENT_TYPE_PLAIN_0_0_4

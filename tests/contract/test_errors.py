@@ -30,7 +30,7 @@ Every error answer is `application/problem+json` (RFC 9457); [api.md](api.md) sh
 | name | status | meaning | what to do |
 |---|---|---|---|
 """
-_MAX_BODY = 4096
+_MAX_BODY = 16_384
 _GOOD = b'{"sku":"A","name":"a","price":1}'
 _CHUNKED: Mapping[str, bytes | str] = {"Transfer-Encoding": "chunked", "Content-Type": "application/json"}
 
@@ -177,6 +177,12 @@ async def test_input_that_is_wrong_is_named_with_its_place(service: Watched) -> 
     raw, status, name, method, route = _ERRORS["no If-Match"]
     _, errors = await one_error(service, raw, status, name, method=method, route=route)
     assert [error["header"] for error in errors] == ["If-Match"]
+
+
+async def test_more_names_than_anything_has_are_one_error(service: Watched) -> None:
+    body = json.dumps({f"k{n}": 1 for n in range(1001)}).encode()
+    (error,) = problem(await exchange(service.port, request("POST", "/goods", body)), 422, "invalid-input")
+    assert error == {"pointer": "#", "detail": "has an object with more than 1000 names"}
 
 
 async def test_405_names_every_method_of_the_path(service: Watched) -> None:

@@ -159,8 +159,7 @@ async def test_no_value_of_a_field_is_a_fault_or_is_stored_as_another(
         again = await exchange(service.port, request("GET", f"/goods/{document['id']}"))
         attack.check(f"{label}: read as {again.body!r}", right=json.loads(again.body) == document)
     await attack.over()
-    count = await connection.fetchval("SELECT count(*) FROM goods")
-    assert count == 1 or method == "POST"
+    assert method == "POST" or await connection.fetchval("SELECT count(*) FROM goods") == 1
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH"])
@@ -172,7 +171,7 @@ async def test_an_unknown_field_is_named_whatever_its_name(service: Service, att
     await attack.over()
 
 
-async def test_a_field_is_named_by_a_pointer_that_a_url_can_hold(service: Service) -> None:
+async def test_a_pointer_is_one_that_a_url_can_hold(service: Service) -> None:
     body = json.dumps({"name": "a", "price": 1, "a/b~c%20d e": 1}).encode()
     (error,) = problem(await exchange(service.port, request("POST", "/goods", body)), 422, "invalid-input")
     assert error["pointer"] == "#/a~1b~0c%2520d%20e"
@@ -200,13 +199,11 @@ async def test_no_value_of_a_query_parameter_is_a_fault(
     for category in ("a", "%", "a_", "_", "%%", "'", "canary"):
         await a_good(service, category=category)
     for part in PARTS + poison.TOKENS:
-        answer = await attack.send(
-            part[:60], request("GET", f"{path}?{parameter}={part}"), sent=part, places={parameter, "query"}
-        )
-        if answer is not None:
-            items = json.loads(answer.body)["items"]
-            if parameter == "category":
-                attack.check(f"{part}: not exactly", right={item["category"] for item in items} <= {unquote_plus(part)})
+        raw = request("GET", f"{path}?{parameter}={part}")
+        answer = await attack.send(part[:60], raw, sent=part, places={parameter, "query"})
+        if answer is not None and parameter == "category":
+            found = {item["category"] for item in json.loads(answer.body)["items"]}
+            attack.check(f"{part}: not exactly", right=found <= {unquote_plus(part)})
     await attack.over()
 
 
@@ -214,8 +211,7 @@ async def test_no_value_of_a_query_parameter_is_a_fault(
     "query",
     [
         *(f"{part}=1" for part in PARTS[:40]),
-        *("&" * 40_000, "=", "a", "limit", "limit=1&limit=1"),
-        *("limit=1&limit=2", "limit[]=1", "limit=1;sort=id", "?limit=1"),
+        *("&" * 40_000, "=", "a", "limit", "limit=1&limit=1", "limit=1&limit=2", "limit[]=1", "limit=1;sort=id"),
         *("&".join(f"k{n}=1" for n in range(5000)), "limit=%31", "l%69mit=1", "limit=1&%6Cimit=1", "limit\x7f=1"),
     ],
     ids=lambda query: query[:30],
@@ -264,9 +260,8 @@ async def test_no_part_of_a_path_is_a_fault(service: Service, attack: Attack, me
 @pytest.mark.parametrize(
     "target",
     [
-        *(b"/goods/\xff", b"/goods?category=\xff", b"/goods?category=\xc3\xa9", b"/\x1b[31m"),
-        *(b"/\x00", b"/a b", b"//", b"/.."),
-        *(b"*", b"", b"?", b"#", b"http://[", b"http://a"),
+        *(b"/goods/\xff", b"/goods?category=\xff", b"/goods?category=\xc3\xa9", b"/\x1b[31m", b"/\x00"),
+        *(b"/a b", b"//", b"/..", b"*", b"", b"?", b"#", b"http://[", b"http://a"),
         *(b"http://a:99999999/goods", b"/goods#%00", b"goods.test:80", b"/%"),
         b"/" + b"a" * 70_000,
     ],

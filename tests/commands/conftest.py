@@ -1,0 +1,96 @@
+"""The `goods` program as a person runs it: a process of its own, with an embedded database of its own."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from app.database.embedded import EmbeddedPostgres
+from tests.conftest import until
+
+PROGRAM = Path(sys.executable).with_name("goods")
+
+
+@dataclass
+class Program:
+    """Runs `goods` with settings of the test's own."""
+
+    settings: dict[str, str]
+    started: "list[subprocess.Popen[str]]" = field(default_factory=list)
+
+    def environ(self, **more: str) -> dict[str, str]:
+        """The environment, without the settings that whoever runs the tests may have."""
+        names = ("DB_", "API_", "LOG_", "GOODS_", "SAMPLE", "EMBEDDED_", "METRICS_")
+        clean = {name: value for name, value in os.environ.items() if not name.startswith(names)}
+        return {**clean, **self.settings, **more}
+
+    def run(self, *arguments: str, **more: str) -> "subprocess.CompletedProcess[str]":
+        """Run a command to its end."""
+        return subprocess.run(
+            [PROGRAM, *arguments], env=self.environ(**more), capture_output=True, text=True, timeout=120, check=False
+        )
+
+    def serve(self, *arguments: str, **more: str) -> "Serving":
+        """Start `goods serve` on a free port and wait until it tells where it is."""
+        process = subprocess.Popen(
+            [PROGRAM, "serve", *arguments],
+            env=self.environ(API_PORT="0", **more),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self.started.append(process)
+        assert process.stderr is not None
+        said = []
+        for line in process.stderr:
+            said.append(line)
+            if line.startswith("Goods API"):
+                return Serving(process, line.split()[-1], "".join(said))
+        raise AssertionError("".join(said))
+
+
+@dataclass
+class Serving:
+    """A running `goods serve`."""
+
+    process: "subprocess.Popen[str]"
+    url: str
+    said: str
+
+    async def ready(self) -> None:
+        async def answers() -> bool:
+            try:
+                async with httpx2.AsyncClient(verify=False) as client:
+                    return (await client.get(f"{self.url}/readyz")).status_code == 200
+            except httpx2.TransportError:
+                return False
+
+        await until(answers)
+
+    def stop(self, how: signal.Signals = signal.SIGTERM) -> tuple[int, str, str]:
+        """Ask it to stop; give its exit code and what it wrote on stdout and stderr."""
+        self.process.send_signal(how)
+        out, err = self.process.communicate(timeout=60)
+        return self.process.returncode, out, err
+
+
+@pytest.fixture
+def program(tmp_path: Path) -> Iterator[Program]:
+    """The program with a home of its own, which nothing is left of afterwards."""
+    home = tmp_path / "home"
+    program = Program({"EMBEDDED_HOME": str(home)})
+    yield program
+    for process in program.started:
+        if process.poll() is None:
+            process.kill()
+        process.communicate()
+    if home.exists():
+        server = EmbeddedPostgres(home, announce=lambda _: None)
+        server.start()
+        server.discard()
