@@ -1,7 +1,7 @@
 """Concurrent look-ups by key share one query.
 
-Thirty-two clients that each ask for one good are one `WHERE id = ANY(...)` instead of thirty-two round trips:
-three times the requests per second on the same two cores (docs/decisions/0003-batched-point-reads.md).
+Thirty-two clients that each ask for one good are one `WHERE id = ANY(...)` instead of thirty-two round trips
+(docs/decisions/0003-batched-point-reads.md has the figures).
 """
 
 import asyncio

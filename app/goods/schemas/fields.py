@@ -17,6 +17,7 @@ MAX_PRICE = Decimal("9999999999.99")
 _DECIMAL = re.compile(r"[0-9]{1,10}(\.[0-9]{1,2})?", re.ASCII)
 _INTEGER = re.compile(r"-?[0-9]+", re.ASCII)
 MOST_DIGITS = 4000  # Python reads 4,300 at most; a number that was cut to this many is still out of every range
+_NOT_STORABLE = "must not hold NUL or a lone surrogate"
 _PRICE_RULE = "must be a decimal number from 0 to 9999999999.99 with at most two decimals"
 
 T = TypeVar("T")
@@ -24,8 +25,13 @@ T = TypeVar("T")
 
 def _storable(text: Any) -> Any:
     """PostgreSQL stores no NUL, and UTF-8 has no lone surrogates."""
-    if isinstance(text, str) and ("\0" in text or any("\ud800" <= character <= "\udfff" for character in text)):
-        raise PydanticCustomError("not_storable", "must not hold NUL or a lone surrogate")
+    if isinstance(text, str):
+        try:
+            text.encode()  # a hundred times faster than a look at each character
+        except UnicodeEncodeError:
+            raise PydanticCustomError("not_storable", _NOT_STORABLE) from None
+        if "\0" in text:
+            raise PydanticCustomError("not_storable", _NOT_STORABLE)
     return text
 
 
@@ -135,7 +141,7 @@ Price = Annotated[
         {
             "anyOf": [
                 {"type": "string", "pattern": r"^[0-9]{1,10}(\.[0-9]{1,2})?$"},
-                {"type": "number", "minimum": 0, "maximum": 9999999999.99, "multipleOf": 0.01},
+                {"type": "number", "minimum": 0, "maximum": 9999999999.99},
             ],
             "description": "In the deployment's currency, at most two decimals; never rounded.",
             "examples": ["24.90"],
