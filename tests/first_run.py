@@ -59,12 +59,20 @@ def processes() -> dict[int, str]:
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             command = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
-            works_in = str((folder / "cwd").readlink())
         except OSError:
             continue
-        if re.search(r"bin/goods serve|bin/postgres |^postgres: ", command) and works_in.startswith(tuple(places)):
-            found[int(folder.name)] = command
+        if re.search(r"bin/goods serve|bin/postgres |^postgres: ", command):
+            where = f"{command} {_works_in(folder)}"
+            if any(f" {place}" in f" {where}" for place in places):
+                found[int(folder.name)] = command
     return found
+
+
+def _works_in(process: Path) -> str:
+    try:
+        return str((process / "cwd").readlink())
+    except OSError:  # another user's, and we may not look: its command line has to do
+        return ""
 
 
 class Run:
