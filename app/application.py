@@ -13,9 +13,10 @@ from app.config.conf import ConfigurationError, Settings, load_settings
 from app.database.db import Database
 from app.errors import http as errors
 from app.goods.queries.categories import Categories
+from app.goods.queries.export import GoodsExports
 from app.goods.queries.goods import GoodsQueries
 from app.goods.queries.lists import GoodsLists
-from app.goods.routers import goods
+from app.goods.routers import export, goods
 from app.goods.services.gauges import GaugeRefresher
 from app.goods.services.goods import GoodsService
 from app.health import router as health
@@ -51,6 +52,7 @@ class Parts:
         self.readiness = Readiness(self.database, self.lifecycle, deadline=settings.connect_timeout)
         self.goods_queries = GoodsQueries(self.database, self.goods_metrics)
         self.goods_lists = GoodsLists(self.database, self.goods_metrics)
+        self.goods_exports = GoodsExports(self.goods_lists, self.goods_metrics)
         self.categories = Categories(self.database, self.goods_metrics)
         self.goods_service = GoodsService(self.database, self.goods_metrics, require_if_match=settings.require_if_match)
         self.gauges = GaugeRefresher(
@@ -90,7 +92,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.parts = parts
     app.openapi = lambda: docs.describe(app)  # type: ignore[method-assign]  # FastAPI's documented way
     errors.install(app)
-    for router in (goods.lean, goods.router, health.router, index.router, problems.router, docs.router):
+    # A path that is written out goes before the templates that it would match.
+    for router in (export.router, goods.lean, goods.router, health.router, index.router, problems.router, docs.router):
         # Not include_router: it would wrap each router in a tree that is walked on every request, and hide the
         # routes' templates and methods. Our routers carry their whole prefix, so their routes are complete.
         app.router.routes.extend(router.routes)

@@ -5,7 +5,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -85,3 +85,70 @@ def sample(
     from app.commands.sample import sample as run  # noqa: PLC0415 - as above
 
     run(load_settings(os.environ), count=count, output=output)
+
+
+@program.command()
+def export(
+    *,
+    output: Annotated[
+        Path | None, typer.Option(help="Write to this file, which appears when it is complete; stdout without it.")
+    ] = None,
+    file_format: Annotated[Literal["csv", "ndjson"], typer.Option("--format", help="How goods are written.")] = "csv",
+    q: Annotated[str | None, typer.Option(help="Only goods that this search finds.")] = None,
+    category: Annotated[str | None, typer.Option(help="Only goods of exactly this category.")] = None,
+    min_price: Annotated[str | None, typer.Option(help="Only goods that cost at least this much.")] = None,
+    max_price: Annotated[str | None, typer.Option(help="Only goods that cost at most this much.")] = None,
+    in_stock: Annotated[
+        Literal["true", "false"] | None, typer.Option(help="Only goods with stock, or only goods without.")
+    ] = None,
+) -> None:
+    """Write goods as CSV or NDJSON, as GET /goods/export does."""
+    from app.commands.export import export as run  # noqa: PLC0415 - as above
+
+    filters = {"q": q, "category": category, "min_price": min_price, "max_price": max_price, "in_stock": in_stock}
+    run(load_settings(os.environ), output=output, format=file_format, **filters)
+
+
+@program.command("import")
+def import_file(
+    file: Annotated[Path, typer.Argument(help="A CSV file, or NDJSON when it ends in .ndjson or .jsonl.")],
+    *,
+    columns: Annotated[
+        list[str] | None,
+        typer.Option("--map", help="Where fields come from, as sku=CODE,name=TITLE; without it, from their own names."),
+    ] = None,
+    constants: Annotated[
+        list[str] | None, typer.Option("--set", help="A field that is the same for every line, as category=Garden.")
+    ] = None,
+    file_format: Annotated[Literal["csv", "ndjson"] | None, typer.Option("--format", help="What FILE is.")] = None,
+    delimiter: Annotated[str | None, typer.Option(help="Between cells, a comma without it; tab is a word.")] = None,
+    encoding: Annotated[str | None, typer.Option(help="UTF-8 without it; windows-1252 is frequent.")] = None,
+    decimal: Annotated[str | None, typer.Option(help="The decimal sign of prices: '.' or ','.")] = None,
+    escape: Annotated[
+        Literal["none", "apostrophe"] | None,
+        typer.Option(help="apostrophe: take off what the export puts before cells that a spreadsheet would run."),
+    ] = None,
+    plan: Annotated[bool, typer.Option("--plan", help="Show what it would do, and stop.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Apply it without asking.")] = False,
+    refused: Annotated[Path | None, typer.Option(help="Write the refused lines to this file, as they came.")] = None,
+) -> None:
+    """Create and change goods from a file, after showing what it would do. All valid lines go in, or none."""
+    from app.commands.import_file import Choice  # noqa: PLC0415 - as above
+    from app.commands.import_file import import_file as run  # noqa: PLC0415 - as above
+    from app.errors.domain import InvalidInput  # noqa: PLC0415 - as above
+    from app.goods.imports.options import ImportOptions  # noqa: PLC0415 - as above
+
+    form = file_format or ("ndjson" if file.suffix in (".ndjson", ".jsonl") else "csv")
+    try:
+        options = ImportOptions.parse(
+            form=form,
+            columns=columns or (),
+            constants=constants or (),
+            delimiter=delimiter,
+            encoding=encoding,
+            decimal=decimal,
+            escape=escape,
+        )
+    except InvalidInput as error:
+        sys.exit("goods: " + "; ".join(f"--{fault.place} {fault.detail}" for fault in error.faults))
+    run(load_settings(os.environ), file, options, Choice(plan_only=plan, yes=yes, refused=refused))

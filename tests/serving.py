@@ -20,7 +20,9 @@ class _QuietServer(DrainingServer):
 
 
 @asynccontextmanager
-async def serving(app: FastAPI, *, limits: ProtocolLimits | None = None) -> AsyncIterator[str]:
+async def serving(
+    app: FastAPI, *, limits: ProtocolLimits | None = None, shutdown_timeout: float = 5
+) -> AsyncIterator[str]:
     """Give the URL of the served application."""
     parts: Parts = app.state.parts
     listening: asyncio.Future[int] = asyncio.get_running_loop().create_future()
@@ -30,7 +32,7 @@ async def serving(app: FastAPI, *, limits: ProtocolLimits | None = None) -> Asyn
         host="127.0.0.1",
         port=0,
         keep_alive_timeout=75,
-        shutdown_timeout=5,
+        shutdown_timeout=shutdown_timeout,
     )
     server = _QuietServer(
         config, on_drain=parts.lifecycle.drain, on_listening=lambda _, port: listening.set_result(port)

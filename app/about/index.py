@@ -15,6 +15,7 @@ LINKS = {
     "goods": "/goods",
     "good": "/goods/{id}",
     "good_by_sku": "/goods/by-sku/{sku}",
+    "export": "/goods/export",
     "categories": "/categories",
     "docs": "/docs",
     "openapi": "/openapi.json",

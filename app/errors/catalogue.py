@@ -48,6 +48,13 @@ _ALL = (
         "Look the good up in the list, `GET /goods`.",
     ),
     ProblemType(
+        "import-not-found",
+        404,
+        "No such import",
+        "No import has this id: it never existed, or it is older than imports are kept.",
+        "`GET /imports` lists those there are.",
+    ),
+    ProblemType(
         "problem-not-found",
         404,
         "No such kind of problem",
@@ -74,6 +81,29 @@ _ALL = (
         "The SKU belongs to another good",
         "SKUs are unique, and another good has this one. Nothing was changed.",
         "Choose another SKU, or change the good that has it: `GET /goods/by-sku/{sku}`.",
+    ),
+    ProblemType(
+        "import-wrong-state",
+        409,
+        "The import is in another state",
+        "Only a planned import can be applied, and only an applied one undone.",
+        "Read the import: while it is planning, applying or undoing, wait until it no longer is.",
+    ),
+    ProblemType(
+        "import-drift",
+        409,
+        "Goods are no longer as the import left them",
+        "Between planning and applying, or between applying and undoing, somebody changed a field that would have"
+        " been written. Nothing was written.",
+        "`GET /imports/{id}/rows?result=conflict` lists the lines. Plan the file again, or set the fields back.",
+    ),
+    ProblemType(
+        "import-unreadable",
+        422,
+        "The file can't be read",
+        "The file as a whole can't be imported: it is not in the encoding that was given, a quote is never closed,"
+        " it holds NUL or a line over 1 MiB, or its header lacks what it needs. Nothing was changed.",
+        "Mend the line that the detail names, or give the right encoding, delimiter and mapping.",
     ),
     ProblemType(
         "version-conflict",

@@ -112,6 +112,20 @@ class UnsupportedMediaType(GoodsApiError):
     problem = "unsupported-media-type"
 
 
+class ImportNotFound(GoodsApiError):
+    problem = "import-not-found"
+
+    def __init__(self) -> None:
+        super().__init__("No import has this id.")
+
+
+class WrongImportState(GoodsApiError):
+    problem = "import-wrong-state"
+
+    def __init__(self, state: str) -> None:
+        super().__init__(f"The import is {state}.")
+
+
 class InvalidInput(GoodsApiError):
     problem = "invalid-input"
 

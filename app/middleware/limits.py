@@ -35,10 +35,10 @@ class LimitsMiddleware:
 
     def _bounded(self, scope: Scope, receive: Receive) -> Receive:
         received = 0
-        deadline = asyncio.get_running_loop().time() + self._body_timeout
+        deadline: float | None = asyncio.get_running_loop().time() + self._body_timeout
 
         async def bounded() -> Message:
-            nonlocal received
+            nonlocal received, deadline
             try:
                 async with asyncio.timeout_at(deadline):
                     message = await receive()
@@ -50,6 +50,8 @@ class LimitsMiddleware:
             received += len(message.get("body", b""))
             if received > self._max_body_bytes:
                 raise BodyTooLarge(self._max_body_bytes)
+            if not message.get("more_body", False):
+                deadline = None  # from now on it is the client's leaving that is waited for, while a stream is sent
             return message
 
         return bounded

@@ -1,6 +1,16 @@
 """Small freedoms of the request target: a trailing slash is accepted, and HEAD is answered wherever GET is."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+_METHOD_ASKED = "goods.method_asked"
+
+
+def asks_for_head(scope: Mapping[str, Any]) -> bool:
+    """Whether a request that is routed as GET is HEAD: for whoever would make a long answer in vain."""
+    return scope.get(_METHOD_ASKED) == "HEAD"
 
 
 class TargetMiddleware:
@@ -20,7 +30,7 @@ class TargetMiddleware:
             await self.app(scope, receive, send)
             return
 
-        routed = {**scope, "method": "GET"}
+        routed = {**scope, "method": "GET", _METHOD_ASKED: "HEAD"}
 
         async def without_body(message: Message) -> None:
             if message["type"] == "http.response.body":

@@ -119,6 +119,7 @@ async def test_every_error_has_the_one_shape(document: dict[str, Any]) -> None:
         ("patch", "/goods/{goods_id}", {200, 400, 404, 408, 409, 412, 413, 415, 422, 428, 500, 503}),
         ("delete", "/goods/{goods_id}", {204, 404, 412, 422, 428, 500, 503}),
         ("get", "/categories", {200, 422, 500, 503}),
+        ("get", "/goods/export", {200, 422, 500, 503}),
         ("get", "/problems/{name}", {200, 404, 422, 500}),
         ("get", "/readyz", {200, 422, 500, 503}),
     ],

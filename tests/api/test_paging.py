@@ -10,6 +10,8 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from app.goods.queries.filters import fingerprint
+from app.goods.schemas.list import GoodsFilter
 from app.rest import cursors
 from tests.api.support import assert_problem, create, places
 
@@ -29,7 +31,7 @@ def token_of(scope: str, *position: object) -> str:
 
 def scope_of(sort: str) -> str:
     """The fingerprint of the list without filters in this order."""
-    return cursors.fingerprint(sort, None, None, None, None)
+    return fingerprint(GoodsFilter.model_validate({"sort": sort}))
 
 
 @pytest.fixture

@@ -30,11 +30,12 @@ class Program:
         clean = {name: value for name, value in os.environ.items() if not name.startswith(names)}
         return {**clean, **self.settings, **more}
 
-    def run(self, *arguments: str, **more: str) -> "subprocess.CompletedProcess[str]":
+    def run(self, *arguments: str, stdin: int = subprocess.DEVNULL, **more: str) -> "subprocess.CompletedProcess[str]":
         """Run a command to its end."""
         return subprocess.run(
-            [PROGRAM, *arguments], env=self.environ(**more), capture_output=True, text=True, timeout=120, check=False
-        )
+            [PROGRAM, *arguments], env=self.environ(**more), stdin=stdin, capture_output=True, text=True, timeout=120,
+            check=False,
+        )  # fmt: skip
 
     def serve(self, *arguments: str, **more: str) -> "Serving":
         """Start `goods serve` on a free port and wait until it tells where it is."""

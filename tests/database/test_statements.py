@@ -16,7 +16,8 @@ from app.database.db import DatabaseAddress
 from app.database.embedded import EmbeddedAddress
 from app.database.migrate import migrate
 from app.goods.queries.goods import BY_ID, BY_SKU
-from app.goods.queries.lists import _KEY_TYPES, page_sql
+from app.goods.queries.keyset import KEY_TYPES, Order
+from app.goods.queries.lists import page_sql
 from app.goods.services.loading import load
 from data.sample import generate
 from tests.conftest import Service, settings_for
@@ -27,7 +28,7 @@ SELECT coalesce(sum(calls), 0)::int FROM pg_stat_statements s JOIN pg_database d
 WHERE d.datname = current_database() AND query NOT LIKE '%pg_stat_statements%'
 """
 _GOOD = {"sku": "A", "name": "a", "price": "1.00", "stock": 3, "category": "c"}
-_SORTS = [f"{sign}{column}" for column in _KEY_TYPES for sign in ("", "-")]
+_SORTS = [f"{sign}{column}" for column in KEY_TYPES for sign in ("", "-")]
 _LOADED = 20_000
 _LIMIT = 100
 
@@ -58,6 +59,7 @@ async def statements(client: httpx2.AsyncClient, connection: Any) -> Callable[[A
         ("GET", "/goods?category=c&min_price=0.5&sort=-price&limit=500", {}, 200, 1),
         ("GET", "/goods?count=exact", {}, 200, 1),  # the whole list is in the answer: it is counted there
         ("GET", "/categories", {}, 200, 1),
+        ("GET", "/goods/export", {}, 200, 1),
         ("POST", "/goods", {"json": {"name": "b", "price": 1, "stock": 1}}, 201, 1),
         ("POST", "/goods", {"json": _GOOD}, 409, 0),  # PostgreSQL counts what ends well
         ("PUT", "/goods/1", {"json": {"name": "b", "price": 1, "stock": 8}}, 200, 1),
@@ -185,7 +187,7 @@ async def test_a_page_reads_its_own_rows_from_the_orders_index(
             f"SELECT {column}, id FROM goods ORDER BY {column} {direction}, id {direction} LIMIT 1 OFFSET 12000"
         )
         position = (row["id"],) if column == "id" else tuple(row)
-    plan = await plan_of(connection, page_sql(sort, (), after=after), *position, _LIMIT + 1)
+    plan = await plan_of(connection, page_sql(Order.of(sort), (), after=after), *position, _LIMIT + 1)
     kinds = [node["Node Type"] for node in plan]
     assert not [kind for kind in kinds if "Sort" in kind], kinds
     (scan,) = (node for node in plan if "Scan" in node["Node Type"])

@@ -29,6 +29,7 @@ NEED_DATABASE: list[tuple[str, str, Any]] = [
     ("GET", "/goods", None),
     ("GET", "/goods?count=exact&sort=-price", None),
     ("GET", "/categories", None),
+    ("GET", "/goods/export", None),
     ("POST", "/goods", GOOD),
     ("PUT", "/goods/1", GOOD),
     ("PATCH", "/goods/1", {"stock": 2}),

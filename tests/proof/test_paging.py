@@ -17,7 +17,9 @@ from app.database.db import DatabaseAddress
 from app.database.embedded import EmbeddedAddress
 from app.database.migrate import migrate
 from app.goods.models.documents import document
-from app.goods.queries.lists import _KEY_TYPES, _position, _token, page_sql
+from app.goods.queries.filters import fingerprint
+from app.goods.queries.keyset import KEY_TYPES, Order
+from app.goods.queries.lists import page_sql
 from app.goods.schemas.list import GoodsFilter
 from app.goods.services.loading import load
 from app.rest import cursors
@@ -32,7 +34,7 @@ _GOODS = 1_000_000
 _LIMIT = 100
 _LAST_PAGE = 10_000
 _ROUNDS = 41
-_SORTS = [f"{sign}{column}" for column in _KEY_TYPES for sign in ("", "-")]
+_SORTS = [f"{sign}{column}" for column in KEY_TYPES for sign in ("", "-")]
 
 
 @asynccontextmanager
@@ -58,15 +60,14 @@ async def place_of(connection: Any, sort: str, page: int) -> tuple[str, tuple[An
         f"SELECT {document('g')}::text FROM (SELECT id FROM goods ORDER BY {column} {direction}, id {direction}"
         f" LIMIT 1 OFFSET {(page - 1) * _LIMIT - 1}) at JOIN goods g USING (id)"
     )
-    wanted = GoodsFilter.model_validate({"sort": sort})
-    scope = cursors.fingerprint(sort, wanted.category, wanted.min_price, wanted.max_price, wanted.in_stock)
-    token = _token(sort, scope, last)
-    return token, _position(wanted.model_copy(update={"after": token}), scope) or ()
+    order, scope = Order.of(sort), fingerprint(GoodsFilter.model_validate({"sort": sort}))
+    token = cursors.encode(scope, *order.position_of(last))
+    return token, order.position(cursors.decode(token, scope, length=len(order.keys)))
 
 
 async def rows_and_blocks(connection: Any, sort: str, position: tuple[Any, ...]) -> tuple[int, int]:
     """Rows that the scan gives, and blocks that are looked at for them."""
-    sql = page_sql(sort, (), after=bool(position))
+    sql = page_sql(Order.of(sort), (), after=bool(position))
     explained = await connection.fetchval(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {sql}", *position, _LIMIT + 1)
     plan: dict[str, Any] = json.loads(explained)[0]["Plan"]
     blocks = plan["Shared Hit Blocks"] + plan["Shared Read Blocks"]

@@ -15,7 +15,7 @@ from sqlalchemy import (
     UniqueConstraint,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSON
+from sqlalchemy.dialects.postgresql import ARRAY, JSON
 from sqlalchemy.types import UserDefinedType
 
 metadata = MetaData()
@@ -108,4 +108,27 @@ changes = Table(
     UniqueConstraint("goods_id", "version", name="changes_goods_id_version_key"),
     CheckConstraint("operation IN ('create', 'update', 'stock', 'delete')", name="changes_operation_known"),
     Index("changes_not_numbered", "seq", postgresql_where=text("position IS NULL")),
+)
+
+# What search reads. Triggers on goods keep both tables (see the migration that makes them), so that nothing that
+# writes goods has to know of them. The words are not a column of goods, because every change of stock would write
+# their index entries anew.
+goods_search = Table(
+    "goods_search",
+    metadata,
+    Column("goods_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("sku_key", _sortable_text(), nullable=False),
+    Column("words", ARRAY(_sortable_text()), nullable=False),
+    Index("goods_search_sku_key", "sku_key"),
+    Index("goods_search_words", "words", postgresql_using="gin", postgresql_with={"gin_pending_list_limit": 512}),
+)
+
+# Every word of three letters or more that goods hold or held, for correcting misspelt ones.
+search_dictionary = Table(
+    "search_dictionary",
+    metadata,
+    Column("word", _sortable_text(), nullable=False),
+    Column("deletions", ARRAY(_sortable_text()), nullable=False),
+    Index("search_dictionary_word", "word"),
+    Index("search_dictionary_deletions", "deletions", postgresql_using="gin", postgresql_with={"fastupdate": "off"}),
 )

@@ -23,7 +23,7 @@ _PRICE_RULE = "must be a decimal number from 0 to 9999999999.99 with at most two
 T = TypeVar("T")
 
 
-def _storable(text: Any) -> Any:
+def storable(text: Any) -> Any:
     """PostgreSQL stores no NUL, and UTF-8 has no lone surrogates."""
     if isinstance(text, str):
         try:
@@ -106,7 +106,7 @@ def _moment(value: Any) -> datetime:
 
 Sku = Annotated[
     str,
-    BeforeValidator(_storable),
+    BeforeValidator(storable),
     AfterValidator(_sku),
     Field(description="The stock keeping unit: unique, case-sensitive, trimmed.", examples=["LAN-0012"]),
     WithJsonSchema(
@@ -122,17 +122,17 @@ Sku = Annotated[
 Name = Annotated[
     str,
     Field(min_length=1, max_length=200, description="What the good is called.", examples=["Storm lantern"]),
-    BeforeValidator(_storable),
+    BeforeValidator(storable),
 ]
 Description = Annotated[
     str,
     Field(max_length=10_000, description="Anything more to say.", examples=["Brass, burns lamp oil."]),
-    BeforeValidator(_storable),
+    BeforeValidator(storable),
 ]
 Category = Annotated[
     str,
     Field(max_length=100, description="The category that it is listed under.", examples=["Lighting"]),
-    BeforeValidator(_storable),
+    BeforeValidator(storable),
 ]
 Price = Annotated[
     Decimal,

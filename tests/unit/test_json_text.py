@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from app.errors.domain import InvalidInput, MalformedJson
-from app.rest.json_body import parse_json
+from app.rest.json_text import parse_json
 
 DOCUMENTS = st.recursive(
     st.none() | st.booleans() | st.integers(-(10**50), 10**50) | st.text(),

@@ -1,0 +1,29 @@
+"""Long transactions: on a connection of their own, so that no request waits for one that they hold."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import asyncpg
+
+from app.config.conf import Settings
+from app.database.db import DatabaseAddress
+
+_LOCK_TIMEOUT = "30s"  # for rows that others hold: a request that changes a good lets go of it within seconds
+
+
+@asynccontextmanager
+async def long_transaction(settings: Settings) -> AsyncIterator[Any]:
+    """A connection inside a transaction that may take its time; it commits if the block ends without an error.
+
+    Raises the driver's errors.
+    """
+    connection: Any = await asyncpg.connect(**DatabaseAddress.of(settings).connect_arguments())
+    try:
+        async with connection.transaction():
+            await connection.execute("SET LOCAL statement_timeout = 0")
+            await connection.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
+            await connection.execute(f"SET LOCAL lock_timeout = '{_LOCK_TIMEOUT}'")
+            yield connection
+    finally:
+        await connection.close()

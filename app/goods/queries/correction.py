@@ -1,0 +1,101 @@
+"""What misspelt or unfinished words were meant to be.
+
+A word that no good holds is taken for the beginning of words, and if none begins so, for a misspelling: then it
+stands for the nearest words there are. Words with a digit (sizes, numbers, parts of a SKU) are never replaced.
+"""
+
+from collections import defaultdict
+from dataclasses import dataclass
+
+from rapidfuzz.distance import OSA
+
+from app.database.db import Pool
+
+SHORTEST_BEGINNING = 3  # characters: below, a beginning says next to nothing
+SHORTEST_MISSPELT = 4
+SHORTEST_TWICE_MISSPELT = 8
+MOST_REPLACED = 5  # words of one query
+MOST_REPLACEMENTS = 50  # for one word, in the order of the alphabet
+
+# A materialized CTE is planned to be read whole, by the index, and then asked for one row only; by itself EXISTS
+# would be planned as a scan that ends soon, which it does not for a word that no good holds.
+_KNOWN = """
+SELECT word FROM unnest($1::text[]) word WHERE EXISTS (
+  WITH holding AS MATERIALIZED (SELECT FROM goods_search s WHERE s.words @> ARRAY[word]) SELECT FROM holding
+)
+"""
+_BEGINNING = f"""
+SELECT u.word, d.word AS replacement FROM unnest($1::text[]) u (word) CROSS JOIN LATERAL (
+  SELECT DISTINCT word FROM search_dictionary
+  WHERE search_dictionary.word > u.word AND search_dictionary.word < u.word || chr(1114111)
+  ORDER BY word LIMIT {MOST_REPLACEMENTS}
+) d
+"""  # noqa: S608 - constants only
+# All that can be near, and others: what is near is decided by the distance.
+_SIMILAR = """
+SELECT DISTINCT u.word, d.word AS replacement
+FROM unnest($1::text[]) u (word) JOIN search_dictionary d ON d.deletions && search_deletions(u.word)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Correction:
+    """Groups of words: a good matches if it holds at least one word of each."""
+
+    groups: list[list[str]]
+
+
+async def corrected(pool: Pool, q: str) -> Correction | None:
+    """What `q` was meant to be; None when every word is held by a good, or when one has no replacement."""
+    [[words]] = await pool.read("SELECT search_words($1::text)", q)
+    known = await _known(pool, words)
+    unknown = [word for word in words if word not in known]
+    if not 1 <= len(unknown) <= MOST_REPLACED or not all(_is_replaceable(word) for word in unknown):
+        return None
+    replacements = await _beginning_so(pool, unknown)
+    missing = [word for word in unknown if not replacements[word]]
+    if any(len(word) < SHORTEST_MISSPELT for word in missing):
+        return None
+    if missing:
+        replacements |= await _nearest(pool, missing)
+    if not all(replacements[word] for word in unknown):
+        return None
+    return Correction([*([word] for word in words if word in known), *(replacements[word] for word in unknown)])
+
+
+def errors_allowed(word: str) -> int:
+    """How many characters may be wrong, missing, too many or swapped."""
+    return 0 if len(word) < SHORTEST_MISSPELT else 1 if len(word) < SHORTEST_TWICE_MISSPELT else 2
+
+
+def _is_replaceable(word: str) -> bool:
+    return len(word) >= SHORTEST_BEGINNING and not any("0" <= character <= "9" for character in word)
+
+
+async def _known(pool: Pool, words: list[str]) -> set[str]:
+    return {row["word"] for row in await pool.read(_KNOWN, words)} if words else set()
+
+
+async def _beginning_so(pool: Pool, words: list[str]) -> dict[str, list[str]]:
+    found = await pool.read(_BEGINNING, words)
+    # The dictionary also has words whose goods are gone.
+    known = await _known(pool, [row["replacement"] for row in found])
+    return {
+        word: sorted(row["replacement"] for row in found if row["word"] == word and row["replacement"] in known)
+        for word in words
+    }
+
+
+async def _nearest(pool: Pool, words: list[str]) -> dict[str, list[str]]:
+    by_distance: dict[tuple[str, int], list[str]] = defaultdict(list)
+    for word, replacement in await pool.read(_SIMILAR, words):
+        by_distance[word, OSA.distance(word, replacement)].append(replacement)
+    nearest: dict[str, list[str]] = {}
+    for word in words:
+        nearest[word] = []
+        for distance in range(1, errors_allowed(word) + 1):
+            known = await _known(pool, sorted(by_distance[word, distance]))
+            if known:
+                nearest[word] = sorted(known)[:MOST_REPLACEMENTS]
+                break
+    return nearest
