@@ -63,6 +63,8 @@ class LineRules:
         for field, value in values.items():
             if value is None and field in _EMPTY_ALLOWED:
                 values[field] = ""
+            elif value is None:
+                problems[field] = "must not be null"
             elif isinstance(value, str):
                 try:
                     values[field] = self._value(field, value)
