@@ -19,6 +19,7 @@ from app.goods.queries.lists import GoodsLists
 from app.goods.routers import export, goods
 from app.goods.services.gauges import GaugeRefresher
 from app.goods.services.goods import GoodsService
+from app.goods.services.idempotency import Idempotency
 from app.health import router as health
 from app.health.lifecycle import Lifecycle
 from app.health.readiness import Readiness
@@ -54,6 +55,7 @@ class Parts:
         self.goods_lists = GoodsLists(self.database, self.goods_metrics)
         self.goods_exports = GoodsExports(self.goods_lists, self.goods_metrics)
         self.categories = Categories(self.database, self.goods_metrics)
+        self.idempotency = Idempotency(self.database, self.goods_metrics)
         self.goods_service = GoodsService(self.database, self.goods_metrics, require_if_match=settings.require_if_match)
         self.gauges = GaugeRefresher(
             self.database,
@@ -116,10 +118,11 @@ def _add_middleware(app: FastAPI, parts: Parts) -> None:
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     parts: Parts = app.state.parts
     await parts.database.open()
-    refreshing = asyncio.create_task(parts.gauges.run())
+    tasks = [asyncio.create_task(parts.gauges.run()), asyncio.create_task(parts.idempotency.run())]
     try:
         yield
     finally:
-        refreshing.cancel()
-        await asyncio.gather(refreshing, return_exceptions=True)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         await parts.database.close()

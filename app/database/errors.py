@@ -5,10 +5,13 @@ from collections.abc import Callable
 
 import asyncpg
 
-from app.errors.domain import DatabaseUnavailable, GoodsApiError, NotReady, SkuTaken
+from app.errors.domain import DatabaseUnavailable, GoodsApiError, IdempotencyKeyInUse, NotReady, SkuTaken
 
 # The constraint's name decides, not the SQLSTATE alone: it says which rule of ours was broken.
-_BY_CONSTRAINT: dict[str, Callable[[], GoodsApiError]] = {"goods_sku_key": SkuTaken}
+_BY_CONSTRAINT: dict[str, Callable[[], GoodsApiError]] = {
+    "goods_sku_key": SkuTaken,
+    "idempotency_records_pkey": IdempotencyKeyInUse,
+}
 
 # https://www.postgresql.org/docs/current/errcodes-appendix.html
 _UNAVAILABLE = (
@@ -52,6 +55,10 @@ def translate(error: BaseException) -> GoodsApiError | None:
         return known() if known else None
     if isinstance(error, asyncpg.UndefinedTableError):
         return NotReady("The database has no schema yet: run `goods migrate`.")
+    if isinstance(error, (asyncpg.LockNotAvailableError, asyncpg.QueryCanceledError)):
+        # What it waited for is only in the context: the index entry of somebody who is using the same key.
+        in_use = "idempotency_records" in (getattr(error, "context", None) or "")
+        return IdempotencyKeyInUse() if in_use else DatabaseUnavailable()
     if isinstance(error, asyncpg.PostgresError):
         unavailable = str(error.sqlstate).startswith(_UNAVAILABLE)
         return DatabaseUnavailable() if unavailable else None

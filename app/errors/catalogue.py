@@ -106,6 +106,20 @@ _ALL = (
         "Mend the line that the detail names, or give the right encoding, delimiter and mapping.",
     ),
     ProblemType(
+        "idempotency-key-in-use",
+        409,
+        "A request with this Idempotency-Key is under way",
+        "An earlier request with the same key was not finished when this one's time was over.",
+        "Send the same request again: when the first is finished, its answer is given.",
+    ),
+    ProblemType(
+        "idempotency-key-reused",
+        422,
+        "The Idempotency-Key belongs to another request",
+        "The same caller used this key for the same method and path, with another query or body, less than a day ago.",
+        "Use a new key for each thing to do, and the same one only to try the same thing again.",
+    ),
+    ProblemType(
         "version-conflict",
         409,
         "The good has changed since it was read",

@@ -126,6 +126,21 @@ class WrongImportState(GoodsApiError):
         super().__init__(f"The import is {state}.")
 
 
+class IdempotencyKeyReused(GoodsApiError):
+    problem = "idempotency-key-reused"
+
+    def __init__(self) -> None:
+        super().__init__("This Idempotency-Key was used for a request with another query or body.")
+
+
+class IdempotencyKeyInUse(GoodsApiError):
+    problem = "idempotency-key-in-use"
+    retry_after = 1
+
+    def __init__(self) -> None:
+        super().__init__("A request with this Idempotency-Key is still under way.")
+
+
 class InvalidInput(GoodsApiError):
     problem = "invalid-input"
 

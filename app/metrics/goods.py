@@ -19,6 +19,8 @@ _RESULT_OF_PROBLEM = {
     "precondition-required": "precondition_failed",
     "invalid-input": "invalid",
     "database-unavailable": "unavailable",
+    "idempotency-key-in-use": "conflict",
+    "idempotency-key-reused": "conflict",
     "overloaded": "unavailable",
     "not-ready": "unavailable",
 }
@@ -40,6 +42,9 @@ class GoodsMetrics:
         self.created = Counter("goods_created_total", "Goods created.", registry=registry)
         self.updated = Counter(
             "goods_updated_total", "Goods whose version rose by a replace or a patch.", registry=registry
+        )
+        self.replays = Counter(
+            "goods_idempotent_replays_total", "Answers given again for an Idempotency-Key.", registry=registry
         )
         operations = Counter(
             "goods_operations_total",

@@ -17,6 +17,7 @@ from app.goods.routers.parameters import (
     path_sku,
     queries_of,
 )
+from app.goods.routers.retries import RetriesOf
 from app.goods.schemas.goods import CategoryPage, GoodsCreate, GoodsPage, GoodsPatch, GoodsRead, GoodsReplace
 from app.goods.schemas.list import GoodsFilter, Limit
 from app.rest.description import problems
@@ -73,9 +74,12 @@ async def list_goods(request: Request, wanted: Annotated[GoodsFilter, Query()], 
         ),
     },
 )
-async def create_goods(body: GoodsCreate, service: Service, origin: OriginOf) -> Response:
+async def create_goods(body: GoodsCreate, service: Service, origin: OriginOf, retries: RetriesOf) -> Response:
     """Without `sku` the good is given one; without `stock` it has none."""
-    return written_answer(await service.create(body, origin=origin), created=True)
+    return await retries.once(
+        lambda attempt: service.create(body, origin=origin, attempt=attempt),
+        lambda good: written_answer(good, created=True),
+    )
 
 
 @lean.get(
@@ -134,12 +138,19 @@ async def replace_goods(
     response_class=Response,
     responses={200: _ONE, **problems(*_OF_A_CHANGE, database=True)},
 )
-async def patch_goods(
-    goods_id: GoodsId, body: GoodsPatch, service: Service, conditions: ConditionsOf, origin: OriginOf
+async def patch_goods(  # noqa: PLR0917 - a parameter for each thing that the framework resolves
+    goods_id: GoodsId,
+    body: GoodsPatch,
+    service: Service,
+    conditions: ConditionsOf,
+    origin: OriginOf,
+    retries: RetriesOf,
 ) -> Response:
     """A JSON merge patch (RFC 7396). A patch without effect makes no new version."""
-    good = await service.patch(goods_id, body, conditions=conditions, origin=origin)
-    return written_answer(good)
+    return await retries.once(
+        lambda attempt: service.patch(goods_id, body, conditions=conditions, origin=origin, attempt=attempt),
+        written_answer,
+    )
 
 
 @router.delete(

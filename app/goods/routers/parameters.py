@@ -37,7 +37,8 @@ def path_sku(request: Request) -> str:
         raise InvalidInput([Fault("parameter", "sku", error.errors()[0]["msg"])]) from None
 
 
-def _origin(request: Request) -> Origin:
+def origin_of(request: Request) -> Origin:
+    """Who asks, and in which request."""
     context = request.scope["state"]["context"]
     return Origin(context.actor, context.request_id)
 
@@ -81,7 +82,7 @@ def _categories(request: Request) -> Categories:
     return categories
 
 
-OriginOf = Annotated[Origin, Depends(_origin)]
+OriginOf = Annotated[Origin, Depends(origin_of)]
 ConditionsOf = Annotated[Conditions, Depends(_conditions)]
 Service = Annotated[GoodsService, Depends(_service)]
 Lists = Annotated[GoodsLists, Depends(_lists)]

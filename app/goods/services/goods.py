@@ -15,6 +15,7 @@ from app.errors.domain import (
 from app.goods.schemas.fields import MAX_ID
 from app.goods.schemas.goods import GoodsCreate, GoodsPatch, GoodsReplace
 from app.goods.services import statements
+from app.goods.services.idempotency import Attempt, sql_and_values
 from app.goods.services.origin import Origin
 from app.metrics.goods import GoodsMetrics
 from app.rest.conditions import Conditions
@@ -39,11 +40,12 @@ class GoodsService:
         self._metrics = metrics
         self._require_if_match = require_if_match
 
-    async def create(self, body: GoodsCreate, *, origin: Origin) -> Written:
+    async def create(self, body: GoodsCreate, *, origin: Origin, attempt: Attempt | None = None) -> Written:
         """Raises SkuTaken."""
+        sql, record = sql_and_values(statements.CREATE, attempt)
         with self._metrics.operation("create"):
             (row,) = await self._primary.fetch(
-                statements.CREATE,
+                sql,
                 body.sku,
                 body.name,
                 body.description,
@@ -52,6 +54,7 @@ class GoodsService:
                 body.stock,
                 origin.actor,
                 origin.request_id,
+                *record,
             )
         self._metrics.created.inc()
         return Written(row[0], row[1], row[2])
@@ -61,12 +64,22 @@ class GoodsService:
         fields = (body.sku, body.name, body.description, body.category, body.price, body.stock)
         return await self._update("replace", goods_id, body, fields, conditions=conditions, origin=origin)
 
-    async def patch(self, goods_id: int, body: GoodsPatch, *, conditions: Conditions, origin: Origin) -> Written:
+    async def patch(
+        self,
+        goods_id: int,
+        body: GoodsPatch,
+        *,
+        conditions: Conditions,
+        origin: Origin,
+        attempt: Attempt | None = None,
+    ) -> Written:
         """Raises what `replace` raises."""
         description = "" if body.emptied("description") else body.description
         category = "" if body.emptied("category") else body.category
         fields = (body.sku, body.name, description, category, body.price, body.stock)
-        return await self._update("patch", goods_id, body, fields, conditions=conditions, origin=origin)
+        return await self._update(
+            "patch", goods_id, body, fields, conditions=conditions, origin=origin, attempt=attempt
+        )
 
     async def delete(self, goods_id: int, *, conditions: Conditions, origin: Origin) -> None:
         """Raises GoodsNotFound, PreconditionFailed, PreconditionRequired."""
@@ -85,13 +98,15 @@ class GoodsService:
         *,
         conditions: Conditions,
         origin: Origin,
+        attempt: Attempt | None = None,
     ) -> Written:
+        sql, record = sql_and_values(statements.UPDATE, attempt)
         with self._metrics.operation(operation) as outcome:
             if body.id is not None and body.id != goods_id:
                 raise InvalidInput([Fault("pointer", "#/id", _EQUAL)])
             read_only = (_storable_version(body.version), body.created_at, body.updated_at)
-            rows = await self._change(statements.UPDATE, goods_id, conditions, origin, *fields, *read_only)
-            verdict, current, version, document = rows[0]
+            rows = await self._change(sql, goods_id, conditions, origin, *fields, *read_only, *record)
+            verdict, current, version, _, document = rows[0]
             _raise_on(verdict, current)
             if verdict == "unchanged":
                 outcome.result = "unchanged"

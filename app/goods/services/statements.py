@@ -9,11 +9,13 @@ change entry's number (`seq`) and time are taken after that lock, so for one goo
 """
 
 from app.goods.models.documents import document
+from app.goods.services.statement import Statement
 
-_RESULT_OF_CREATE = f"SELECT created.id, created.version, {document('created')}::text FROM created"  # noqa: S608 - constants only
+_ETAG = """format('"%s-%s"', id, version)"""
 
 # $1 sku, $2 name, $3 description, $4 category, $5 price, $6 stock, $7 actor, $8 request id
-CREATE = f"""
+CREATE = Statement(
+    ctes=f"""
 WITH created AS (
   INSERT INTO goods (sku, name, description, category, price, stock, created_at, updated_at)
   SELECT $1::text, $2::text, $3::text, $4::text, $5::numeric, $6::integer, moment, moment
@@ -25,9 +27,14 @@ WITH created AS (
 ), entry AS (
   INSERT INTO changes (goods_id, sku, operation, version, after, actor, request_id, at)
   SELECT id, sku, 'create', version, {document("created")}, $7::text, $8::text, created_at FROM created
+)""",  # noqa: S608 - constants only
+    result=f"SELECT id, version, {document('created')}::text AS document FROM created",  # noqa: S608 - constants only
+    parameters=8,
+    status="201",
+    headers=f"json_build_object('ETag', {_ETAG}, 'Location', '/goods/' || id)",
+    body="document",
+    succeeded="true",
 )
-{_RESULT_OF_CREATE}
-"""  # noqa: S608 - constants only
 
 # Precedes each statement that changes what is there. $1 id, $2 versions that are wanted or null, $3 versions
 # that are not wanted or null.
@@ -41,7 +48,8 @@ _CONDITIONS_FAIL = """
 
 # Null leaves a column as it is: $6 sku, $7 name, $8 description, $9 category, $10 price, $11 stock.
 # Null asks for nothing: $12 version, $13 created_at, $14 updated_at. $4 actor, $5 request id.
-UPDATE = f"""{_LOCKED}, wanted AS (
+UPDATE = Statement(
+    ctes=f"""{_LOCKED}, wanted AS (
   SELECT *, coalesce($6::text, sku) AS new_sku, coalesce($7::text, name) AS new_name,
     coalesce($8::text, description) AS new_description, coalesce($9::text, category) AS new_category,
     coalesce($10::numeric, price) AS new_price, coalesce($11::integer, stock) AS new_stock
@@ -70,11 +78,18 @@ UPDATE = f"""{_LOCKED}, wanted AS (
   SELECT new.id, new.sku, 'update', new.version, {document("old")}, {document("new")}, $4::text, $5::text,
     new.updated_at
   FROM new JOIN old USING (id)
-)
-SELECT j.verdict, j.version, coalesce(new.version, j.version),
-  CASE WHEN new.id IS NULL THEN {document("j")} ELSE {document("new")} END::text
+)""",  # noqa: S608 - constants only
+    result=f"""
+SELECT j.verdict, j.version AS current, coalesce(new.version, j.version) AS version, j.id,
+  CASE WHEN new.id IS NULL THEN {document("j")} ELSE {document("new")} END::text AS document
 FROM judged j LEFT JOIN new ON true
-"""  # noqa: S608 - constants only
+""",  # noqa: S608 - constants only
+    parameters=14,
+    status="200",
+    headers=f"json_build_object('ETag', {_ETAG})",
+    body="document",
+    succeeded="verdict IN ('changed', 'unchanged')",
+)
 
 # $4 actor, $5 request id
 DELETE = f"""{_LOCKED}, judged AS (

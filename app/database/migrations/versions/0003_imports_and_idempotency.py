@@ -1,4 +1,4 @@
-"""Imports: a file that was planned, and each of its lines with what it would do or did."""
+"""Imports, with each line and what it would do or did; and the answers that are kept for idempotency keys."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -13,6 +13,13 @@ def _sortable_text() -> sa.Text:
 
 
 def upgrade() -> None:
+    _create_imports()
+    _create_lines()
+    _create_chunks()
+    _create_idempotency_records()
+
+
+def _create_imports() -> None:
     op.create_table(
         "imports",
         sa.Column("id", sa.BigInteger, sa.Identity(always=True), primary_key=True),
@@ -40,6 +47,9 @@ def upgrade() -> None:
     op.create_index(
         "imports_under_way", "imports", ["id"], postgresql_where=sa.text("state IN ('planning', 'applying', 'undoing')")
     )
+
+
+def _create_lines() -> None:
     op.create_table(
         "import_lines",
         sa.Column("import_id", sa.BigInteger, nullable=False),
@@ -71,6 +81,9 @@ def upgrade() -> None:
     op.create_index(
         "import_lines_conflict", "import_lines", ["import_id", "line"], postgresql_where=sa.text("conflict")
     )
+
+
+def _create_chunks() -> None:
     op.create_table(
         "import_chunks",
         sa.Column("import_id", sa.BigInteger, nullable=False),
@@ -81,6 +94,23 @@ def upgrade() -> None:
     )
 
 
+def _create_idempotency_records() -> None:
+    op.create_table(
+        "idempotency_records",
+        sa.Column("caller", sa.Text, nullable=False),
+        sa.Column("method", sa.Text, nullable=False),
+        sa.Column("path", sa.Text, nullable=False),
+        sa.Column("key", sa.Text, nullable=False),
+        sa.Column("hash", sa.LargeBinary, nullable=False),
+        sa.Column("status", sa.Integer, nullable=False),
+        sa.Column("headers", JSON, nullable=False),
+        sa.Column("body", sa.Text, nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("caller", "method", "path", "key", name="idempotency_records_pkey"),
+    )
+    op.create_index("idempotency_records_created_at", "idempotency_records", ["created_at"])
+
+
 def downgrade() -> None:
-    for table in ("import_chunks", "import_lines", "imports"):
+    for table in ("idempotency_records", "import_chunks", "import_lines", "imports"):
         op.drop_table(table)
