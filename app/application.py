@@ -16,7 +16,8 @@ from app.goods.queries.categories import Categories
 from app.goods.queries.export import GoodsExports
 from app.goods.queries.goods import GoodsQueries
 from app.goods.queries.lists import GoodsLists
-from app.goods.routers import export, goods
+from app.goods.routers import bulk, export, goods
+from app.goods.services.bulk import BulkService
 from app.goods.services.gauges import GaugeRefresher
 from app.goods.services.goods import GoodsService
 from app.goods.services.idempotency import Idempotency
@@ -57,6 +58,7 @@ class Parts:
         self.categories = Categories(self.database, self.goods_metrics)
         self.idempotency = Idempotency(self.database, self.goods_metrics)
         self.goods_service = GoodsService(self.database, self.goods_metrics, require_if_match=settings.require_if_match)
+        self.bulk_service = BulkService(self.database, self.goods_metrics)
         self.gauges = GaugeRefresher(
             self.database,
             self.goods_metrics,
@@ -95,7 +97,16 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.openapi = lambda: docs.describe(app)  # type: ignore[method-assign]  # FastAPI's documented way
     errors.install(app)
     # A path that is written out goes before the templates that it would match.
-    for router in (export.router, goods.lean, goods.router, health.router, index.router, problems.router, docs.router):
+    for router in (
+        bulk.router,
+        export.router,
+        goods.lean,
+        goods.router,
+        health.router,
+        index.router,
+        problems.router,
+        docs.router,
+    ):
         # Not include_router: it would wrap each router in a tree that is walked on every request, and hide the
         # routes' templates and methods. Our routers carry their whole prefix, so their routes are complete.
         app.router.routes.extend(router.routes)

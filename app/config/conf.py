@@ -101,7 +101,7 @@ class Settings(BaseModel):
     )
     shutdown_timeout: Seconds = Field(20.0, description="Seconds for requests under way to finish at shutdown.")
     max_body_bytes: int = Field(
-        2_097_152, ge=1, le=1_073_741_824, description="The largest request body in bytes, at most 1 GiB."
+        8_388_608, ge=1, le=1_073_741_824, description="The largest request body in bytes, at most 1 GiB."
     )
     metrics_refresh: Seconds = Field(15.0, description="Seconds between refreshes of the gauges about the database.")
 

@@ -187,6 +187,9 @@ class Pool:
                 self._observer.waited(self.name, waited)
 
 
+_ARRAYS = ((1007, "_int4", 23), (1009, "_text", 25), (1016, "_int8", 20), (1231, "_numeric", 1700))
+
+
 async def _know_arrays(connection: Any) -> None:
     """Tell asyncpg of the array types that our statements take; their numbers are the same in every PostgreSQL.
 
@@ -194,7 +197,7 @@ async def _know_arrays(connection: Any) -> None:
     a SET for the session, which leaks through PgBouncer. There is no public way; a test counts the statements.
     """
     unused = dict.fromkeys(("basetype", "range_subtype", "attrtypoids", "attrnames"))
-    for oid, name, element in ((1009, "_text", 25), (1016, "_int8", 20)):
+    for oid, name, element in _ARRAYS:
         array = {"oid": oid, "ns": "pg_catalog", "name": name, "kind": b"b", "elemtype": element, "elemdelim": ","}
         connection._protocol.get_settings().register_data_types([{**array, **unused}])  # noqa: SLF001 - see above
 

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
-OPERATIONS = ("create", "read", "list", "search", "export", "categories", "replace", "patch", "delete")
+OPERATIONS = ("create", "read", "list", "search", "export", "categories", "replace", "patch", "bulk", "delete")
 RESULTS = (
     "ok", "unchanged", "not_found", "conflict", "precondition_failed", "invalid", "unavailable", "error",
 )  # fmt: skip

@@ -149,6 +149,7 @@ async def test_bodies_are_described_with_their_media_types(document: dict[str, A
     assert taken == {
         ("post", "/goods"): {"application/json"},
         ("put", "/goods/{goods_id}"): {"application/json"},
+        ("post", "/goods/bulk"): {"application/json"},
         ("patch", "/goods/{goods_id}"): {"application/json", "application/merge-patch+json"},
     }
 

@@ -65,11 +65,14 @@ class Search:
         order, filters = Order.of(wanted.sort), Filters.of(wanted)
         groups = len(correction.groups) if correction else 0
         texts = statements(order, filters.names, tier, groups, after=bool(position))
-        values = (*filters.values, wanted.q, *(correction.groups if correction else ()), *position, limit)
+        listed = (*filters.values, *position)
+        values = (*listed, wanted.q, *(correction.groups if correction else ()), limit)
         rows = await self._pool.read(texts.few, *values, FEW)
         if rows[0]["many"]:
-            rows = await self._pool.read(texts.walked, *values, max(WALKED, _WALKED_FOR_EACH * limit))
-            if len(rows) < limit:
+            most = max(WALKED, _WALKED_FOR_EACH * limit)
+            rows = await self._pool.read(texts.walked, *values, most)
+            # The walk may have come to the list's end: then there is no more.
+            if len(rows) < limit and (await self._pool.read(texts.left, *listed, most))[0]["more"]:
                 rows = await self._pool.read(texts.few, *values, _ALL)
         return [row["document"] for row in rows if row["document"] is not None]
 
@@ -119,15 +122,17 @@ def _condition(tier: int, groups: int, q: int) -> str:
 class Statements:
     """The two ways to read a tier.
 
-    Parameters: the filters' values, the text, the corrected groups of words, the position, the limit, and how many
+    Parameters: the filters' values, the position, the text, the corrected groups of words, the limit, and how many
     goods count as few, or are walked at most.
 
     `few` gives rows (document, many), at least one; if `many`, it is the only one and has no document. `walked`
-    gives rows (document).
+    gives rows (document). `left` takes neither text, groups nor limit, and gives one row (more): whether the list
+    goes on after a walk.
     """
 
     few: str
     walked: str
+    left: str
 
 
 @lru_cache(maxsize=1024)
@@ -135,11 +140,11 @@ def statements(order: Order, filters: tuple[str, ...], tier: int, groups: int, *
     """The texts for one kind of search: whether a position is given, how many groups a correction has."""
     found = conditions(filters)
     q = 1 + sum("$" in condition for condition in found)
+    if after:
+        found.append(order.beyond("g", q))
+        q += len(order.keys)
     matching = _condition(tier, groups, q)
     n = q + 1 + groups
-    if after:
-        found.append(order.beyond("g", n))
-        n += len(order.keys)
     keys = ", ".join(f"g.{key}" for key in order.keys)
     few = f"""
 WITH matching AS MATERIALIZED (
@@ -148,7 +153,9 @@ WITH matching AS MATERIALIZED (
   SELECT count(*) > ${n + 1}::bigint AS many FROM matching
 )
 SELECT p.document, size.many FROM size LEFT JOIN LATERAL (
-  SELECT {document("g")}::text AS document, {keys} FROM matching m JOIN goods g ON g.id = m.goods_id
+  -- OFFSET 0: each good by its id. A merge in the order of ids would read all goods up to the first that matches.
+  SELECT {document("g")}::text AS document, {keys}
+  FROM matching m CROSS JOIN LATERAL (SELECT * FROM goods WHERE goods.id = m.goods_id OFFSET 0) g
   WHERE {" AND ".join(["NOT size.many", *found])} ORDER BY {order.by("g")} LIMIT ${n}
 ) p ON true ORDER BY {order.by("p")}
 """  # noqa: S608 - constants only
@@ -157,4 +164,5 @@ SELECT {document("g")}::text AS document FROM (
   SELECT * FROM goods g{where(found)} ORDER BY {order.by("g")} LIMIT ${n + 1}::bigint
 ) g WHERE (SELECT {matching} FROM goods_search s WHERE s.goods_id = g.id) ORDER BY {order.by("g")} LIMIT ${n}
 """  # noqa: S608 - constants only
-    return Statements(few, walked)
+    left = f"SELECT count(*) > ${q}::bigint AS more FROM (SELECT FROM goods g{where(found)} LIMIT ${q}::bigint + 1) g"  # noqa: S608 - constants only
+    return Statements(few, walked, left)

@@ -27,7 +27,7 @@ def new_sku() -> str:
     return "G-" + "".join(secrets.choice(_SKU_ALPHABET) for _ in range(10))
 
 
-def _only_real_defaults(schema: dict[str, Any]) -> None:
+def only_real_defaults(schema: dict[str, Any]) -> None:
     """None is how we say "left out"; to say that null is the default would tell a caller to send it."""
     for field in schema["properties"].values():
         if field.get("default", ...) is None:
@@ -35,7 +35,7 @@ def _only_real_defaults(schema: dict[str, Any]) -> None:
 
 
 class _Input(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, json_schema_extra=_only_real_defaults)
+    model_config = ConfigDict(extra="forbid", frozen=True, json_schema_extra=only_real_defaults)
 
 
 class GoodsCreate(_Input):
