@@ -15,12 +15,15 @@ from app.errors import http as errors
 from app.goods.queries.categories import Categories
 from app.goods.queries.export import GoodsExports
 from app.goods.queries.goods import GoodsQueries
+from app.goods.queries.import_rows import ImportRows
+from app.goods.queries.imports import Imports
 from app.goods.queries.lists import GoodsLists
-from app.goods.routers import bulk, export, goods
+from app.goods.routers import bulk, export, goods, imports
 from app.goods.services.bulk import BulkService
 from app.goods.services.gauges import GaugeRefresher
 from app.goods.services.goods import GoodsService
 from app.goods.services.idempotency import Idempotency
+from app.goods.services.imports.worker import ImportWorker
 from app.health import router as health
 from app.health.lifecycle import Lifecycle
 from app.health.readiness import Readiness
@@ -56,9 +59,12 @@ class Parts:
         self.goods_lists = GoodsLists(self.database, self.goods_metrics)
         self.goods_exports = GoodsExports(self.goods_lists, self.goods_metrics)
         self.categories = Categories(self.database, self.goods_metrics)
-        self.idempotency = Idempotency(self.database, self.goods_metrics)
+        self.idempotency = Idempotency(self.database, self.goods_metrics, hours=settings.idempotency_retention)
         self.goods_service = GoodsService(self.database, self.goods_metrics, require_if_match=settings.require_if_match)
         self.bulk_service = BulkService(self.database, self.goods_metrics)
+        self.imports = Imports(self.database)
+        self.import_rows = ImportRows(self.database)
+        self.import_worker = ImportWorker(settings, self.database, self.goods_metrics)
         self.gauges = GaugeRefresher(
             self.database,
             self.goods_metrics,
@@ -102,6 +108,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         export.router,
         goods.lean,
         goods.router,
+        imports.router,
         health.router,
         index.router,
         problems.router,
@@ -118,7 +125,13 @@ def _add_middleware(app: FastAPI, parts: Parts) -> None:
     """From the inside to the outside: what is added last sees a request first."""
     settings = parts.settings
     app.add_middleware(TargetMiddleware)
-    app.add_middleware(LimitsMiddleware, max_body_bytes=settings.max_body_bytes, body_timeout=settings.body_timeout)
+    app.add_middleware(
+        LimitsMiddleware,
+        max_body_bytes=settings.max_body_bytes,
+        body_timeout=settings.body_timeout,
+        upload_paths=frozenset({"/imports"}),
+        max_upload_bytes=settings.max_import_bytes,
+    )
     app.add_middleware(ErrorBoundaryMiddleware)
     app.add_middleware(AccessLogMiddleware, log=parts.access_log)
     app.add_middleware(PrometheusMiddleware, metrics=parts.http_metrics)
@@ -129,7 +142,11 @@ def _add_middleware(app: FastAPI, parts: Parts) -> None:
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     parts: Parts = app.state.parts
     await parts.database.open()
-    tasks = [asyncio.create_task(parts.gauges.run()), asyncio.create_task(parts.idempotency.run())]
+    tasks = [
+        asyncio.create_task(parts.gauges.run()),
+        asyncio.create_task(parts.idempotency.run()),
+        asyncio.create_task(parts.import_worker.run()),
+    ]
     try:
         yield
     finally:

@@ -103,6 +103,18 @@ class Settings(BaseModel):
     max_body_bytes: int = Field(
         8_388_608, ge=1, le=1_073_741_824, description="The largest request body in bytes, at most 1 GiB."
     )
+    max_import_bytes: int = Field(
+        1_073_741_824, ge=1, le=1_099_511_627_776, description="The largest file to import in bytes, at most 1 TiB."
+    )
+    import_retention: int = Field(
+        90, ge=1, le=36_500, description="Days that an import and its lines are kept; then it can't be undone any more."
+    )
+    idempotency_retention: int = Field(
+        24,
+        ge=24,
+        le=8_760,
+        description="Hours that the answer to a request with an Idempotency-Key is kept, from 24 on.",
+    )
     metrics_refresh: Seconds = Field(15.0, description="Seconds between refreshes of the gauges about the database.")
 
     @property

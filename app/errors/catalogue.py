@@ -98,6 +98,14 @@ _ALL = (
         "`GET /imports/{id}/rows?result=conflict` lists the lines. Plan the file again, or set the fields back.",
     ),
     ProblemType(
+        "import-interrupted",
+        503,
+        "The import did not come to its end",
+        "Planning, applying or undoing was begun three times, and each time ended early: the process died, or rows were"
+        " locked by others for too long. Nothing was written.",
+        "Look for the reason in the service's log, and ask for the step again.",
+    ),
+    ProblemType(
         "import-unreadable",
         422,
         "The file can't be read",

@@ -1,11 +1,13 @@
 """Business metrics: what happened to goods, counted after it was committed."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
 OPERATIONS = ("create", "read", "list", "search", "export", "categories", "replace", "patch", "bulk", "delete")
+IMPORT_RESULTS = ("planned", "applied", "undone", "failed", "conflict", "interrupted")
+LINE_RESULTS = ("created", "updated", "unchanged", "refused")
 RESULTS = (
     "ok", "unchanged", "not_found", "conflict", "precondition_failed", "invalid", "unavailable", "error",
 )  # fmt: skip
@@ -56,6 +58,10 @@ class GoodsMetrics:
         self._operations = {
             (operation, result): operations.labels(operation, result) for operation in OPERATIONS for result in RESULTS
         }
+        imports = Counter("goods_imports_total", "Steps of imports by how they ended.", ["result"], registry=registry)
+        self._imports = {result: imports.labels(result) for result in IMPORT_RESULTS}
+        lines = Counter("goods_import_lines_total", "Lines of planned imports.", ["result"], registry=registry)
+        self._import_lines = {result: lines.labels(result) for result in LINE_RESULTS}
         self.in_catalogue = Gauge(
             "goods_in_catalogue",
             "Goods in the catalogue; the planner's estimate when there are more than 100,000.",
@@ -74,6 +80,14 @@ class GoodsMetrics:
             multiprocess_mode="mostrecent",
             registry=registry,
         )
+
+    def import_ended(self, state: str, problem: str | None, counts: Mapping[str, int]) -> None:
+        """Count the end of an import's step, and the lines that it planned."""
+        drift = problem == "import-drift"
+        self._imports["conflict" if drift else state if problem is None or state == "failed" else "interrupted"].inc()
+        if state == "planned" and problem is None:
+            for result, lines in counts.items():
+                self._import_lines[result].inc(lines)
 
     @contextmanager
     def operation(self, name: str) -> Iterator[Outcome]:

@@ -12,28 +12,39 @@ from app.server.body_fault import body_fault
 class LimitsMiddleware:
     """Bounds a body's size in bytes and the seconds that all of it may take to arrive.
 
+    A body to one of `upload_paths` has a bound of its own, and the seconds count from one piece of it to the next.
+
     Whoever reads the body is told, out of `receive`, by BodyTooLarge, RequestTimeout or MalformedRequest: without
     reading a byte when Content-Length says it already. Not here: then the request would have no route yet.
     """
 
-    def __init__(self, app: ASGIApp, *, max_body_bytes: int, body_timeout: float) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        max_body_bytes: int,
+        body_timeout: float,
+        upload_paths: frozenset[str] = frozenset(),
+        max_upload_bytes: int = 0,
+    ) -> None:
         self.app = app
+        self._upload_paths = upload_paths
+        self._max_upload_bytes = max_upload_bytes
         self._max_body_bytes = max_body_bytes
         self._body_timeout = body_timeout
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             length = _announced(scope["headers"])
-            if length > self._max_body_bytes:
-                receive = self._refuse
+            upload = scope["path"].rstrip("/") in self._upload_paths
+            most = self._max_upload_bytes if upload else self._max_body_bytes
+            if length > most:
+                receive = _refusing(most)
             elif length != 0:
-                receive = self._bounded(scope, receive)
+                receive = self._bounded(scope, receive, most, upload=upload)
         await self.app(scope, receive, send)
 
-    async def _refuse(self) -> Message:
-        raise BodyTooLarge(self._max_body_bytes)
-
-    def _bounded(self, scope: Scope, receive: Receive) -> Receive:
+    def _bounded(self, scope: Scope, receive: Receive, most: int, *, upload: bool) -> Receive:
         received = 0
         deadline: float | None = asyncio.get_running_loop().time() + self._body_timeout
 
@@ -48,13 +59,22 @@ class LimitsMiddleware:
             if fault is not None:
                 raise MalformedRequest(fault)
             received += len(message.get("body", b""))
-            if received > self._max_body_bytes:
-                raise BodyTooLarge(self._max_body_bytes)
+            if received > most:
+                raise BodyTooLarge(most)
+            if upload:
+                deadline = asyncio.get_running_loop().time() + self._body_timeout
             if not message.get("more_body", False):
                 deadline = None  # from now on it is the client's leaving that is waited for, while a stream is sent
             return message
 
         return bounded
+
+
+def _refusing(most: int) -> Receive:
+    async def refuse() -> Message:
+        raise BodyTooLarge(most)
+
+    return refuse
 
 
 def _announced(headers: Iterable[tuple[bytes, bytes]]) -> int:

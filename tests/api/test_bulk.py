@@ -110,8 +110,8 @@ async def test_ten_thousand_are_taken_and_one_more_is_not(client: httpx2.AsyncCl
 
 async def test_a_retry_with_its_key_has_one_effect(client: httpx2.AsyncClient, connection: Any) -> None:
     await connection.execute("TRUNCATE idempotency_records")
-    request = {"json": {"items": [_NEW]}, "headers": {"Idempotency-Key": "delivery-7"}}
-    answers = await asyncio.gather(*(client.post("/goods/bulk", **request) for _ in range(20)))
+    body, headers = {"items": [_NEW]}, {"Idempotency-Key": "delivery-7"}
+    answers = await asyncio.gather(*(client.post("/goods/bulk", json=body, headers=headers) for _ in range(20)))
     assert len({answer.text for answer in answers}) == 1
     assert sum("idempotency-replayed" not in answer.headers for answer in answers) == 1
     assert results(answers[0])[0][0] == "created"

@@ -150,6 +150,7 @@ async def test_bodies_are_described_with_their_media_types(document: dict[str, A
         ("post", "/goods"): {"application/json"},
         ("put", "/goods/{goods_id}"): {"application/json"},
         ("post", "/goods/bulk"): {"application/json"},
+        ("post", "/imports"): {"application/x-ndjson", "text/csv"},
         ("patch", "/goods/{goods_id}"): {"application/json", "application/merge-patch+json"},
     }
 

@@ -213,7 +213,7 @@ async def test_a_sku_that_is_taken_in_the_last_moment_is_a_conflict(
 ) -> None:
     """Another transaction takes it after the comparison: the unique index says so, and the next look finds it."""
     import_id, _ = await planned(settings, "sku,name,price\nA,a,9\nC,c,1\n")
-    step = running._STEPS["apply"]
+    step = running.STEPS["apply"]
 
     async def write(connection: Any, import_id: int, origin: Origin) -> None:
         other = await asyncpg.connect(**DatabaseAddress.of(settings).connect_arguments())
@@ -224,7 +224,7 @@ async def test_a_sku_that_is_taken_in_the_last_moment_is_a_conflict(
         await other.close()
         await step.write(connection, import_id, origin)
 
-    monkeypatch.setitem(running._STEPS, "apply", running._Step("planned", "applying", "applied", step.conflicts, write))
+    monkeypatch.setitem(running.STEPS, "apply", running.Step("planned", "applying", "applied", step.conflicts, write))
     assert await run(settings, import_id, "apply", _ORIGIN) == 1
     assert (await goods_of(database))["A"][4] == Decimal(1)
 

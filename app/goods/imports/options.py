@@ -44,7 +44,7 @@ class ImportOptions:
         """Options from their texts. Raises InvalidInput with all faults, each at the parameter's name."""
         faults: list[Fault] = []
         mapped = _pairs("map", [part for text in columns for part in _NEXT_FIELD.split(text)], faults)
-        fixed = _pairs("set", constants, faults)
+        fixed = _pairs("set", [part for text in constants for part in _NEXT_FIELD.split(text)], faults)
         faults += [
             Fault("parameter", "set", f"gives {field}, which map gives too")
             for field in sorted(mapped.keys() & fixed.keys())

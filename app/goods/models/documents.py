@@ -14,3 +14,15 @@ def document(row: str) -> str:
         f"row_to_json((SELECT d FROM (SELECT {columns}, {row}.price::text, {row}.stock, {row}.version,"  # noqa: S608 - constants only
         f" {created}, {updated}) d))"
     )
+
+
+def import_document(row: str) -> str:
+    """An SQL expression of type json: the import in `row`, as ImportRead describes it."""
+    moments = ", ".join(
+        _MOMENT.format(row=row, column=column) for column in ("created_at", "planned_at", "applied_at", "undone_at")
+    )
+    counts = f"(SELECT c FROM (SELECT {row}.created, {row}.updated, {row}.unchanged, {row}.refused) c) AS counts"  # noqa: S608 - constants only
+    return (
+        f"row_to_json((SELECT d FROM (SELECT {row}.id, {row}.state, {row}.progress, {counts}, {row}.options,"  # noqa: S608 - constants only
+        f" {row}.problem, {row}.bytes, {row}.actor, {row}.request_id, {moments}) d))"
+    )

@@ -42,7 +42,13 @@ imports = Table(
     Column("bytes", BigInteger, nullable=False, server_default="0"),
     Column("actor", Text, nullable=False),
     Column("request_id", Text, nullable=False),
+    # Who asked for the step that is under way, and in which request: that is what its changes are written with.
+    Column("step_actor", Text),
+    Column("step_request_id", Text),
+    # How often that step was begun: one that kills its worker each time must end.
+    Column("attempts", Integer, nullable=False, server_default="0"),
     Column("created_at", DateTime(timezone=True), nullable=False),
+    Column("uploaded_at", DateTime(timezone=True)),
     Column("planned_at", DateTime(timezone=True)),
     Column("applied_at", DateTime(timezone=True)),
     Column("undone_at", DateTime(timezone=True)),

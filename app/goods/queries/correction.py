@@ -19,16 +19,18 @@ MOST_REPLACEMENTS = 50  # for one word, in the order of the alphabet
 
 # A materialized CTE is planned to be read whole, by the index, and then asked for one row only; by itself EXISTS
 # would be planned as a scan that ends soon, which it does not for a word that no good holds.
-_KNOWN = """
-SELECT word FROM unnest($1::text[]) word WHERE EXISTS (
+_IS_KNOWN = """EXISTS (
   WITH holding AS MATERIALIZED (SELECT FROM goods_search s WHERE s.words @> ARRAY[word]) SELECT FROM holding
-)
-"""
+)"""
+_KNOWN = f"SELECT word FROM unnest($1::text[]) word WHERE {_IS_KNOWN}"  # noqa: S608 - constants only
+# The dictionary also has words whose goods are gone: they do not count for the limit.
 _BEGINNING = f"""
 SELECT u.word, d.word AS replacement FROM unnest($1::text[]) u (word) CROSS JOIN LATERAL (
-  SELECT DISTINCT word FROM search_dictionary
-  WHERE search_dictionary.word > u.word AND search_dictionary.word < u.word || chr(1114111)
-  ORDER BY word LIMIT {MOST_REPLACEMENTS}
+  SELECT word FROM (
+    SELECT DISTINCT word FROM search_dictionary
+    WHERE search_dictionary.word > u.word AND search_dictionary.word < u.word || chr(1114111)
+    ORDER BY word OFFSET 0
+  ) beginning WHERE {_IS_KNOWN} LIMIT {MOST_REPLACEMENTS}
 ) d
 """  # noqa: S608 - constants only
 # All that can be near, and others: what is near is decided by the distance.
@@ -78,12 +80,7 @@ async def _known(pool: Pool, words: list[str]) -> set[str]:
 
 async def _beginning_so(pool: Pool, words: list[str]) -> dict[str, list[str]]:
     found = await pool.read(_BEGINNING, words)
-    # The dictionary also has words whose goods are gone.
-    known = await _known(pool, [row["replacement"] for row in found])
-    return {
-        word: sorted(row["replacement"] for row in found if row["word"] == word and row["replacement"] in known)
-        for word in words
-    }
+    return {word: [row["replacement"] for row in found if row["word"] == word] for word in words}
 
 
 async def _nearest(pool: Pool, words: list[str]) -> dict[str, list[str]]:

@@ -8,7 +8,7 @@ finds the record.
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from app.database.db import Database
@@ -20,7 +20,6 @@ log = logging.getLogger("goods.idempotency")
 
 T = TypeVar("T")
 
-KEPT = 24  # hours
 _INTERVAL = 600.0  # seconds between two rounds of forgetting
 _AT_A_TIME = 5_000  # records
 
@@ -30,7 +29,7 @@ WHERE caller = $1 AND method = $2 AND path = $3 AND key = $4
 """
 _FORGET = f"""
 DELETE FROM idempotency_records WHERE ctid IN (
-  SELECT ctid FROM idempotency_records WHERE created_at < now() - interval '{KEPT} hours' LIMIT {_AT_A_TIME}
+  SELECT ctid FROM idempotency_records WHERE created_at < now() - make_interval(hours => $1) LIMIT {_AT_A_TIME}
 )
 RETURNING 1
 """  # noqa: S608 - constants only
@@ -51,6 +50,10 @@ class Attempt:
         """The parameters that Statement.recorded wants."""
         return (self.caller, self.method, self.path, self.key, self.digest)
 
+    def with_digest(self, digest: bytes) -> "Attempt":
+        """The same, for a body that was read as a stream."""
+        return replace(self, digest=digest)
+
 
 @dataclass(frozen=True, slots=True)
 class KeptAnswer:
@@ -69,7 +72,8 @@ def sql_and_values(statement: Statement, attempt: Attempt | None) -> tuple[str, 
 class Idempotency:
     """Looks up what was answered, before an attempt and again when it fails."""
 
-    def __init__(self, database: Database, metrics: GoodsMetrics) -> None:
+    def __init__(self, database: Database, metrics: GoodsMetrics, *, hours: int) -> None:
+        self._hours = hours
         self._primary = database.primary
         self._background = database.background
         self._metrics = metrics
@@ -105,7 +109,7 @@ class Idempotency:
         return KeptAnswer(status, headers, body)
 
     async def run(self) -> None:
-        """Forget answers that are older than a day, for ever."""
+        """Forget old answers every ten minutes, for ever."""
         while True:
             try:
                 await self.forget()
@@ -117,5 +121,5 @@ class Idempotency:
 
     async def forget(self) -> None:
         """Forget them once."""
-        while len(await self._background.fetch(_FORGET)) == _AT_A_TIME:
+        while len(await self._background.fetch(_FORGET, self._hours)) == _AT_A_TIME:
             pass

@@ -1,7 +1,7 @@
 """Planning an import: what each line of the file would do, decided once and stored, before anything is changed."""
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import AsyncIterator, Iterator
+from typing import Any, TypeAlias
 
 from app.goods.imports.reading import LineReader
 from app.goods.services.imports.counts import Counts, counts_of
@@ -63,13 +63,20 @@ WHERE id = $1
 """
 
 
-async def plan(connection: Any, import_id: int, reader: LineReader) -> Counts:
+Records: TypeAlias = Iterator[tuple[Any, ...]] | AsyncIterator[tuple[Any, ...]]
+
+
+async def plan(connection: Any, import_id: int, reader: LineReader, records: Records | None = None) -> Counts:
     """Store what each line that `reader` gives would do. Part of the caller's transaction.
+
+    `records` are the reader's, where they are not simply `records_of(reader)`.
 
     Raises ImportFileError when the file as a whole can't be read, and the driver's errors.
     """
     await connection.execute(_STAGING)
-    await connection.copy_records_to_table("staged", records=_records(reader), columns=_COLUMNS, timeout=None)
+    await connection.copy_records_to_table(
+        "staged", records=records or records_of(reader), columns=_COLUMNS, timeout=None
+    )
     await connection.execute("ANALYZE staged")
     await connection.execute(_PLAN, import_id, _NEEDS_NAME_AND_PRICE)
     counts = await counts_of(connection, import_id)
@@ -79,7 +86,8 @@ async def plan(connection: Any, import_id: int, reader: LineReader) -> Counts:
     return counts
 
 
-def _records(reader: LineReader) -> Iterator[tuple[Any, ...]]:
+def records_of(reader: LineReader) -> Iterator[tuple[Any, ...]]:
+    """The lines as they are staged."""
     for line in reader:
         # Only a refused line is kept as it came, and one that may yet be refused.
         doubtful = line.problem is not None or line.name is None or line.price is None

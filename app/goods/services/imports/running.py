@@ -6,8 +6,9 @@ middle, PostgreSQL takes back all that it did and frees the lock, and the state 
 
 import json
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 import asyncpg
 
@@ -27,7 +28,7 @@ _ATTEMPTS = 5  # at a step that others got in the way of
 
 
 @dataclass(frozen=True, slots=True)
-class _Step:
+class Step:
     """From one state over another to a third, unless lines are found that no longer fit."""
 
     before: str
@@ -37,9 +38,10 @@ class _Step:
     write: Callable[[Any, int, Origin], Awaitable[None]]
 
 
-_STEPS = {
-    "apply": _Step("planned", "applying", "applied", conflicts_with_plan, write_plan),
-    "undo": _Step("applied", "undoing", "undone", conflicts_with_result, take_back),
+Name: TypeAlias = Literal["apply", "undo"]
+STEPS: dict[Name, Step] = {
+    "apply": Step("planned", "applying", "applied", conflicts_with_plan, write_plan),
+    "undo": Step("applied", "undoing", "undone", conflicts_with_result, take_back),
 }
 
 
@@ -52,29 +54,29 @@ async def plan_file(
     """
     async with long_transaction(settings) as connection:
         import_id: int = await connection.fetchval(
-            "INSERT INTO imports (state, options, actor, request_id, created_at)"
-            " VALUES ('planning', $1::json, $2, $3, clock_timestamp()) RETURNING id",
+            "INSERT INTO imports (state, options, actor, request_id, created_at, uploaded_at)"
+            " VALUES ('planning', $1::json, $2, $3, clock_timestamp(), clock_timestamp()) RETURNING id",
             json.dumps(options.as_json()), origin.actor, origin.request_id,
         )  # fmt: skip
         return import_id, await plan(connection, import_id, reader)
 
 
-async def run(settings: Settings, import_id: int, name: Literal["apply", "undo"], origin: Origin) -> int:
+async def run(settings: Settings, import_id: int, name: Name, origin: Origin) -> int:
     """Apply or undo an import, and give the number of lines that no longer fit: nothing was changed if there are any.
 
-    Raises ImportNotFound, WrongImportState and the driver's errors.
+    Waits for whoever is at work on it. Raises ImportNotFound, WrongImportState and the driver's errors.
     """
+    step = STEPS[name]
     for _ in range(_ATTEMPTS - 1):
-        try:
-            return await _attempt(settings, import_id, _STEPS[name], origin)
-        except (asyncpg.UniqueViolationError, asyncpg.DeadlockDetectedError):
-            pass  # somebody created one of the goods, or won: looked at anew, it is a conflict or no trouble at all
-    return await _attempt(settings, import_id, _STEPS[name], origin)
+        # Somebody created one of the goods, or won: looked at anew, it is a conflict or no trouble at all.
+        with suppress(asyncpg.UniqueViolationError, asyncpg.DeadlockDetectedError):
+            return await _attempt(settings, import_id, step, origin)
+    return await _attempt(settings, import_id, step, origin)
 
 
-async def _attempt(settings: Settings, import_id: int, step: _Step, origin: Origin) -> int:
+async def _attempt(settings: Settings, import_id: int, step: Step, origin: Origin) -> int:
     async with long_transaction(settings) as connection:
-        await connection.execute("SELECT pg_advisory_xact_lock($1)", _LOCKS + import_id)
+        await connection.execute("SELECT pg_advisory_xact_lock($1)", lock_of(import_id))
         state = await connection.fetchval("SELECT state FROM imports WHERE id = $1", import_id)
         if state is None:
             raise ImportNotFound
@@ -82,19 +84,21 @@ async def _attempt(settings: Settings, import_id: int, step: _Step, origin: Orig
             raise WrongImportState(state)
         conflicts = await step.conflicts(connection, import_id)
         if conflicts:
-            problem = {"type": "/problems/import-drift", "detail": _drift(conflicts)}
-            await _set_state(connection, import_id, step.before, problem)
+            detail = f"{conflicts} line(s) count on values that have changed since; nothing was written."
+            await set_state(connection, import_id, step.before, {"type": "/problems/import-drift", "detail": detail})
         else:
             await step.write(connection, import_id, origin)
-            await _set_state(connection, import_id, step.after, None)
+            await set_state(connection, import_id, step.after, None)
         return conflicts
 
 
-def _drift(conflicts: int) -> str:
-    return f"{conflicts} line(s) count on values that have changed since; nothing was written."
+def lock_of(import_id: int) -> int:
+    """The key of the advisory lock that stands for work on an import."""
+    return _LOCKS + import_id
 
 
-async def _set_state(connection: Any, import_id: int, state: str, problem: dict[str, str] | None) -> None:
+async def set_state(connection: Any, import_id: int, state: str, problem: dict[str, Any] | None) -> None:
+    """Leave an import in a state, at the end of a step."""
     await connection.execute(
         "UPDATE imports SET state = $2::text, problem = $3::json, progress = 1,"
         " applied_at = CASE WHEN $2::text = 'applied' THEN coalesce(applied_at, clock_timestamp()) ELSE applied_at END,"
