@@ -9,7 +9,7 @@ SAMPLE ?= yes
 export POETRY_VIRTUALENVS_IN_PROJECT := true
 .DEFAULT_GOAL := help
 
-.PHONY: help run test check format proof lock clean
+.PHONY: help run test check format docs proof lock clean
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 16
 
@@ -44,6 +44,10 @@ check: .venv/installed  ## format, lint, types, import rules, then the tests, wi
 format: .venv/installed  ## rewrite the code in the house's format
 	@.venv/bin/ruff format .
 	@.venv/bin/ruff check --fix .
+
+docs: .venv/installed  ## the documentation as a site, in site/
+	@$(POETRY) install --quiet --extras embedded --with docs
+	@.venv/bin/zensical build --clean --strict
 
 proof: .venv/installed  ## the long proofs; their report goes to docs/reference/proof.md
 	@.venv/bin/python -m pytest -m proof --no-cov -p no:randomly -s
