@@ -1,13 +1,25 @@
-"""The long proofs write what they measured into the documentation."""
+"""The long proofs write what they measured into the documentation. Some share a database of a million goods."""
 
 import os
 import platform
 import re
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+import asyncpg
 import pytest
+
+from app.config.conf import Settings
+from app.database.db import DatabaseAddress
+from app.database.embedded import EmbeddedAddress
+from app.database.migrate import migrate
+from app.goods.services.loading import load
+from data.sample import generate
+from tests.conftest import settings_for
+
+GOODS = 1_000_000
 
 _REPORT = Path(__file__).parents[2] / "docs" / "reference" / "proof.md"
 _INTRODUCTION = """# Proof
@@ -41,3 +53,26 @@ class Report:
 async def report(connection: Any) -> Report:
     version: str = await connection.fetchval("SHOW server_version")
     return Report(version.split(maxsplit=1)[0])
+
+
+class Million(NamedTuple):
+    """A database of a million goods, and a connection to it without a deadline."""
+
+    settings: Settings
+    connection: Any
+
+
+@pytest.fixture(scope="session")
+async def million(postgres: EmbeddedAddress, connection: Any) -> AsyncIterator[Million]:
+    await connection.execute("CREATE DATABASE million")
+    settings = settings_for(postgres, DB_NAME="million")
+    await migrate(settings)
+    assert await load(settings, generate(GOODS), actor="proof") == GOODS
+    opened = await asyncpg.connect(**DatabaseAddress.of(settings).connect_arguments())
+    await opened.execute("SET statement_timeout = 0")
+    await opened.execute("VACUUM ANALYZE")
+    try:
+        yield Million(settings, opened)
+    finally:
+        await opened.close()
+        await connection.execute("DROP DATABASE million WITH (FORCE)")

@@ -2,55 +2,28 @@
 
 import json
 import statistics
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from time import perf_counter
 from typing import Any
 
-import asyncpg
 import httpx2
 import pytest
 
 from app.application import create_app
-from app.config.conf import Settings
-from app.database.db import DatabaseAddress
-from app.database.embedded import EmbeddedAddress
-from app.database.migrate import migrate
 from app.goods.models.documents import document
 from app.goods.queries.filters import fingerprint
 from app.goods.queries.keyset import KEY_TYPES, Order
 from app.goods.queries.lists import page_sql
 from app.goods.schemas.list import GoodsFilter
-from app.goods.services.loading import load
 from app.rest import cursors
-from data.sample import generate
-from tests.conftest import settings_for
-from tests.proof.conftest import Report
+from tests.proof.conftest import Million, Report
 from tests.serving import serving
 
 pytestmark = pytest.mark.proof
 
-_GOODS = 1_000_000
 _LIMIT = 100
 _LAST_PAGE = 10_000
 _ROUNDS = 41
 _SORTS = [f"{sign}{column}" for column in KEY_TYPES for sign in ("", "-")]
-
-
-@asynccontextmanager
-async def million(postgres: EmbeddedAddress, connection: Any) -> AsyncIterator[tuple[Settings, Any]]:
-    await connection.execute("CREATE DATABASE million")
-    settings = settings_for(postgres, DB_NAME="million")
-    await migrate(settings)
-    assert await load(settings, generate(_GOODS), actor="proof") == _GOODS
-    opened = await asyncpg.connect(**DatabaseAddress.of(settings).connect_arguments())
-    await opened.execute("SET statement_timeout = 0")
-    await opened.execute("VACUUM ANALYZE goods")
-    try:
-        yield settings, opened
-    finally:
-        await opened.close()
-        await connection.execute("DROP DATABASE million WITH (FORCE)")
 
 
 async def place_of(connection: Any, sort: str, page: int) -> tuple[str, tuple[Any, ...]]:
@@ -77,16 +50,11 @@ async def rows_and_blocks(connection: Any, sort: str, position: tuple[Any, ...])
     return int(plan["Actual Rows"]), blocks
 
 
-async def test_a_late_page_costs_what_the_first_costs(
-    postgres: EmbeddedAddress, connection: Any, report: Report
-) -> None:
+async def test_a_late_page_costs_what_the_first_costs(million: Million, report: Report) -> None:
     rows: list[tuple[object, ...]] = []
     ratios: list[float] = []
-    async with (
-        million(postgres, connection) as (settings, behind),
-        serving(create_app(settings)) as url,
-        httpx2.AsyncClient(base_url=url) as client,
-    ):
+    behind = million.connection
+    async with serving(create_app(million.settings)) as url, httpx2.AsyncClient(base_url=url) as client:
         for sort in _SORTS:
             token, position = await place_of(behind, sort, _LAST_PAGE)
             first_rows, first_blocks = await rows_and_blocks(behind, sort, ())

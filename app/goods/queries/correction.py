@@ -1,7 +1,9 @@
-"""What misspelt or unfinished words were meant to be.
+"""What else the words of a search may stand for.
 
 A word that no good holds is taken for the beginning of words, and if none begins so, for a misspelling: then it
-stands for the nearest words there are. Words with a digit (sizes, numbers, parts of a SKU) are never replaced.
+stands for the nearest words there are. A word that goods do hold also stands for its other forms: words that are up to
+two letters longer or shorter at the end, which in most languages are its plural and its cases. Words with a digit
+(sizes, numbers, parts of a SKU) stand for themselves alone.
 """
 
 from collections import defaultdict
@@ -14,6 +16,7 @@ from app.database.db import Pool
 SHORTEST_BEGINNING = 3  # characters: below, a beginning says next to nothing
 SHORTEST_MISSPELT = 4
 SHORTEST_TWICE_MISSPELT = 8
+ENDING = 2  # characters: how much longer or shorter another form of a word may be
 MOST_REPLACED = 5  # words of one query
 MOST_REPLACEMENTS = 50  # for one word, in the order of the alphabet
 
@@ -33,6 +36,17 @@ SELECT u.word, d.word AS replacement FROM unnest($1::text[]) u (word) CROSS JOIN
   ) beginning WHERE {_IS_KNOWN} LIMIT {MOST_REPLACEMENTS}
 ) d
 """  # noqa: S608 - constants only
+# Words of a dead good do no harm here: they find nothing.
+_FORMS = f"""
+SELECT u.word, d.word AS replacement FROM unnest($1::text[]) u (word) CROSS JOIN LATERAL (
+  SELECT DISTINCT word FROM search_dictionary s
+  WHERE s.word > u.word AND s.word < u.word || chr(1114111) AND length(s.word) <= length(u.word) + {ENDING}
+  UNION
+  SELECT word FROM search_dictionary s
+  WHERE s.word = ANY (ARRAY(SELECT left(u.word, -n) FROM generate_series(1, {ENDING}) n)) AND length(s.word) > 2
+  ORDER BY word LIMIT {MOST_REPLACEMENTS}
+) d
+"""  # noqa: S608 - constants only
 # All that can be near, and others: what is near is decided by the distance.
 _SIMILAR = """
 SELECT DISTINCT u.word, d.word AS replacement
@@ -47,22 +61,30 @@ class Correction:
     groups: list[list[str]]
 
 
-async def corrected(pool: Pool, q: str) -> Correction | None:
-    """What `q` was meant to be; None when every word is held by a good, or when one has no replacement."""
+async def corrected(pool: Pool, q: str, *, all_known: bool = False) -> Correction | None:
+    """What `q` may stand for besides its very words; None when nothing. `all_known`: goods hold all of them."""
     [[words]] = await pool.read("SELECT search_words($1::text)", q)
-    known = await _known(pool, words)
+    known = set(words) if all_known else await _known(pool, words)
     unknown = [word for word in words if word not in known]
-    if not 1 <= len(unknown) <= MOST_REPLACED or not all(_is_replaceable(word) for word in unknown):
+    if len(unknown) > MOST_REPLACED or not all(_is_replaceable(word) for word in unknown):
         return None
+    replacements = await _forms(pool, [word for word in words if word in known and _is_replaceable(word)])
+    if unknown:
+        replacements |= await _meant(pool, unknown)
+    if not all(replacements[word] for word in unknown) or not any(replacements.values()):
+        return None
+    return Correction([[word, *replacements.get(word, ())] if word in known else replacements[word] for word in words])
+
+
+async def _forms(pool: Pool, words: list[str]) -> dict[str, list[str]]:
+    found = await pool.read(_FORMS, words) if words else []
+    return {word: [row["replacement"] for row in found if row["word"] == word] for word in words}
+
+
+async def _meant(pool: Pool, unknown: list[str]) -> dict[str, list[str]]:
     replacements = await _beginning_so(pool, unknown)
-    missing = [word for word in unknown if not replacements[word]]
-    if any(len(word) < SHORTEST_MISSPELT for word in missing):
-        return None
-    if missing:
-        replacements |= await _nearest(pool, missing)
-    if not all(replacements[word] for word in unknown):
-        return None
-    return Correction([*([word] for word in words if word in known), *(replacements[word] for word in unknown)])
+    missing = [word for word in unknown if not replacements[word] and len(word) >= SHORTEST_MISSPELT]
+    return replacements | (await _nearest(pool, missing) if missing else {})
 
 
 def errors_allowed(word: str) -> int:

@@ -62,7 +62,7 @@ class ImportRows:
         beyond = 0
         if after is not None:
             [beyond] = cursors.decode(after, scope, length=1)
-            if not isinstance(beyond, int) or not 0 <= beyond < 2**63:
+            if type(beyond) is not int or not 0 <= beyond < 2**63:
                 raise cursors.bad_position()
         await self._known(import_id)
         found = await import_rows(self._pool, import_id, result=result, after=beyond, limit=limit + 1)

@@ -36,7 +36,7 @@ class Imports:
         below: Any = _NEWEST
         if after is not None:
             [below] = cursors.decode(after, _SCOPE, length=1)
-            if not isinstance(below, int) or not 0 <= below <= _NEWEST:
+            if type(below) is not int or not 0 <= below <= _NEWEST:
                 raise cursors.bad_position()
         rows = await self.pool.read(_PAGE, below, limit + 1)
         token = cursors.encode(_SCOPE, rows[limit - 1][1]) if len(rows) > limit else None

@@ -69,7 +69,7 @@ class GoodsLists:
         tier, position = 0, ()
         if wanted.after is not None:
             tier, *values = cursors.decode(wanted.after, scope, length=1 + len(order.keys))
-            if not isinstance(tier, int) or tier not in TIERS:
+            if type(tier) is not int or tier not in TIERS:
                 raise cursors.bad_position()
             position = order.position(values)
         found = await self._search.page(wanted, tier, position)

@@ -7,8 +7,8 @@ other. A tier is read in one of two ways, because no index has both the words an
 - many match: the list is walked in its order, and goods that don't match are passed over. That ends soon, for
   matches are many. If it does not (they all lie at the far end), it stops, and all that match are sorted.
 
-So a page reads at most FEW goods for the first way and WALKED for the second (more for pages of over 100 goods),
-unless more than FEW goods match and yet too few of them are near.
+So a page reads at most FEW goods for the first way and WALKED for the second, unless more than FEW goods match and
+yet too few of them are near.
 """
 
 import json
@@ -25,7 +25,6 @@ from app.goods.schemas.list import GoodsFilter
 
 FEW = 5_000
 WALKED = 10_000
-_WALKED_FOR_EACH = 100
 _ALL = 2**62
 SKU, WORDS, CORRECTED = TIERS = (0, 1, 2)
 
@@ -40,9 +39,12 @@ class Search:
         """Up to `wanted.limit` goods and one more, from `position` in `tier` on: each one's tier and JSON text."""
         found: list[tuple[int, str]] = []
         for current in TIERS[tier:]:
-            correction = await corrected(self._pool, wanted.q or "") if current == CORRECTED else None
-            if current == CORRECTED and correction is None:
-                break
+            correction = None
+            if current == CORRECTED:
+                all_known = any(tier == WORDS for tier, _ in found)
+                correction = await corrected(self._pool, wanted.q or "", all_known=all_known)
+                if correction is None:
+                    break
             documents = await self._documents(
                 wanted, current, correction, position, limit=wanted.limit + 1 - len(found)
             )
@@ -69,10 +71,9 @@ class Search:
         values = (*listed, wanted.q, *(correction.groups if correction else ()), limit)
         rows = await self._pool.read(texts.few, *values, FEW)
         if rows[0]["many"]:
-            most = max(WALKED, _WALKED_FOR_EACH * limit)
-            rows = await self._pool.read(texts.walked, *values, most)
+            rows = await self._pool.read(texts.walked, *values, WALKED)
             # The walk may have come to the list's end: then there is no more.
-            if len(rows) < limit and (await self._pool.read(texts.left, *listed, most))[0]["more"]:
+            if len(rows) < limit and (await self._pool.read(texts.left, *listed, WALKED))[0]["more"]:
                 rows = await self._pool.read(texts.few, *values, _ALL)
         return [row["document"] for row in rows if row["document"] is not None]
 
@@ -114,8 +115,10 @@ def _condition(tier: int, groups: int, q: int) -> str:
     by_sku = _by_sku(f"(SELECT search_key(${q}::text))")
     if tier == SKU:
         return by_sku
-    matching = _by_words(f"(SELECT search_words(${q}::text))") if tier == WORDS else _by_groups(q + 1, groups)
-    return f"{matching} AND NOT ({by_sku})"
+    by_words = _by_words(f"(SELECT search_words(${q}::text))")
+    if tier == WORDS:
+        return f"{by_words} AND NOT ({by_sku})"
+    return f"{_by_groups(q + 1, groups)} AND NOT ({by_words}) AND NOT ({by_sku})"
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,7 @@ class GoodsSelection(BaseModel):
         description="Only goods that every word is found in: in the name, the description or the SKU, in any order;"
         " case, accents and punctuation do not matter, and a misspelt word is corrected. Also goods whose SKU begins"
         " with it. Goods found by their SKU come first, then those found by the words as they are, then those found"
-        " by corrected words; within each, `sort` decides.",
+        " by other forms or corrected words; within each, `sort` decides.",
         examples=["storm lantern"],
     )
     category: Category | None = Field(None, description="Only goods of exactly this category.")

@@ -54,7 +54,7 @@ async def load(settings: Settings, goods: Iterable[Any], *, actor: str) -> int:
                 timeout=_TIMEOUT,
             )
             status: str = await connection.execute(_LOAD, actor, timeout=_TIMEOUT)
-            await connection.execute("ANALYZE goods", timeout=_TIMEOUT)
+            await connection.execute("ANALYZE goods, goods_search", timeout=_TIMEOUT)
         return int(status.rsplit(maxsplit=1)[-1])
     finally:
         await connection.close()

@@ -21,19 +21,22 @@ _LOWER_CASE = sa.text(
 # [:alnum:] means depends on the database's locale. In order: ASCII and Latin-1 signs, general punctuation to
 # dingbats and arrows, CJK punctuation, small and vertical forms, pictographs.
 _SEPARATORS = (
-    r"[\u0001-\u002f\u003a-\u0040\u005b-\u0060\u007b-\u00bf\u00d7\u00f7\u02b9-\u02df\u2000-\u2bff\u2e00-\u2e7f"
-    r"\u3000-\u3004\u3007-\u3020\u3030-\u303f\ufe00-\ufe6f\ufff0-\uffff\U0001f000-\U0001faff]+"
+    r"[\u0001-\u002f\u003a-\u0040\u005b-\u0060\u007b-\u00bf\u00d7\u00f7\u02b9-\u02df\u055a-\u055f\u0589\u058a\u05be\u05c0\u05c3\u060c\u061b\u061f\u06d4\u0964\u0965\u0e3f\u1680\u2000-\u2bff\u2e00-\u2e7f"
+    r"\u3000-\u3004\u3007-\u3020\u3030-\u303f\u30fb\ufe00-\ufe6f\ufff0-\uffff\U0001f000-\U0001faff]+"
 )
 # Written without spaces between words: each sign is searched as a word.
-_IDEOGRAPHS = r"([\u3041-\u30ff\u3400-\u9fff\U00020000-\U000323af])"
+_IDEOGRAPHS = r"([\u3041-\u30fa\u30fc-\u30ff\u3400-\u9fff\U00020000-\U000323af])"
 
-# Decomposed, marks of accents and apostrophes taken off, lower case, put together again; letters that Unicode does
-# not decompose are replaced one by one.
+# Marks of accents, apostrophes, and what only says how a text is set: soft hyphens, joiners, tatweel, byte order marks.
+_TAKEN_OFF = r"[\u0300-\u036f''\u2019\u02bc\u00ad\u0640\u200c\u200d\u2060\ufeff]+"
+
+# Decomposed, freed of those, lower case, put together again; letters that Unicode does not decompose are replaced one
+# by one.
 _SEARCH_TEXT = rf"""
 CREATE FUNCTION search_text(original text) RETURNS text LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
   SELECT btrim(regexp_replace(regexp_replace(normalize(replace(replace(replace(
     translate(
-      lower(regexp_replace(normalize(original, NFKD), '[\u0300-\u036f''\u2019\u02bc]+', '', 'g') COLLATE {{collation}}),
+      lower(regexp_replace(normalize(original, NFKD), '{_TAKEN_OFF}', '', 'g') COLLATE {{collation}}),
       'øłđħŧıς', 'oldhtiσ'),
     'ß', 'ss'), 'æ', 'ae'), 'œ', 'oe'), NFKC),
     '{_IDEOGRAPHS}', ' \1 ', 'g'), '{_SEPARATORS}', ' ', 'g'))

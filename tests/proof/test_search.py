@@ -1,0 +1,231 @@
+"""Searches of a million goods find what the plain reference finds, and read few goods for it."""
+
+import json
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from time import perf_counter
+from typing import Any
+from urllib.parse import parse_qsl
+
+import httpx2
+import pytest
+
+from app.application import create_app
+from app.goods.models.documents import document
+from app.goods.queries import search
+from app.goods.queries.filters import fingerprint
+from app.goods.queries.keyset import Order
+from app.goods.schemas.list import GoodsFilter
+from app.rest import cursors
+from data.sample import generate
+from tests.conftest import Service
+from tests.proof.conftest import GOODS, Million, Report
+from tests.proof.reference_search import Catalogue, Found, Good
+from tests.serving import serving
+
+pytestmark = pytest.mark.proof
+
+_ROUNDS = 5
+_LAST = -1
+# The query, which page, and whether all that match must be sorted: many do, and yet too few lie near.
+_SEARCHES: list[tuple[str, int, bool]] = [
+    ("q=lantern", 1, False),
+    ("q=LANTERN&sort=-id&limit=1", 1, False),
+    ("q=white&limit=500", 1, False),
+    ("q=white&sort=-stock", 200, False),
+    ("q=with&sort=-id&limit=500", 400, False),
+    ("q=the", _LAST, False),
+    ("q=white metal lantern", 1, False),
+    ("q=lantern WHITE metal&limit=500", 3, False),
+    ("q=quillon 37", 1, False),
+    ("q=quillon 37&sort=name&limit=1", 300, False),
+    ("q=hollen&sort=-price", 1, False),
+    ("q=hollen&sort=updated_at", 100, False),
+    ("q=a pillar candle ivory", 1, False),
+    ("q=rechargeable battery 1,900 mAh&sort=price", 2, False),
+    ("q=nosuchthing", 1, False),
+    ("q=lantern nosuchthing", 1, False),
+    ("q=latern", 1, False),
+    ("q=latern&sort=-price&limit=500", 1, False),
+    ("q=whit metl lantren", 1, False),
+    ("q=rechargable batery AAA", 3, False),
+    ("q=galvansied lantern&sort=name", 1, False),
+    ("q=stor", 1, False),
+    ("q=hex&sort=-id", 2, False),
+    ("q=LAN-0001-500", 1, False),
+    ("q=lan0001500", 1, False),
+    ("q=LAN-0001-77", 1, False),
+    ("q=LAN-0001&sort=-price", 5, False),
+    ("q=LAN", 1, False),
+    ("q=lan-00&limit=500&sort=stock", 20, False),
+    ("q=SCC-3X20-T-500-9", 1, False),
+    ("q=white&category=Lighting", 50, False),
+    ("q=white&category=Lighting&in_stock=false&sort=name", 1, False),
+    ("q=white&category=Nothing of the kind", 1, False),
+    ("q=lantern&in_stock=false&sort=-updated_at", 1, False),
+    ("q=brass&min_price=30&max_price=31&sort=price", 1, False),
+    ("q=with&min_price=150&sort=price&limit=500", 1, False),
+    ("q=red&sort=price", 1, True),
+    ("q=nails&sort=-price", 2, True),
+    ("q=LED&sort=name&limit=500", 1, True),
+    ("q=lantern&category=Candles", 1, True),
+]
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What statements read: rows of the two tables, rows that a filter passed over, entries of bitmaps."""
+
+    rows: int = 0
+    passed_over: int = 0
+    entries: int = 0
+
+    def __add__(self, other: "Cost") -> "Cost":
+        return Cost(self.rows + other.rows, self.passed_over + other.passed_over, self.entries + other.entries)
+
+
+class Recorder:
+    """Reads from the pool, and remembers what was sent."""
+
+    def __init__(self, pool: Any) -> None:
+        self._pool = pool
+        self.sent: list[tuple[str, tuple[Any, ...]]] = []
+
+    async def read(self, sql: str, *arguments: Any) -> Sequence[Any]:
+        self.sent.append((sql, arguments))
+        rows: Sequence[Any] = await self._pool.read(sql, *arguments)
+        return rows
+
+
+def catalogue() -> Catalogue:
+    """The reference for the goods of the database, which are numbered as they come."""
+    moment = datetime(2026, 1, 1, tzinfo=UTC)  # one transaction loaded all, so any will do
+    return Catalogue(
+        Good(number, *good, created_at=moment, updated_at=moment) for number, good in enumerate(generate(GOODS), 1)
+    )
+
+
+def cost_of(plan: dict[str, Any]) -> Cost:
+    """What a plan's scans read."""
+    found = sum((cost_of(inner) for inner in plan.get("Plans", [])), Cost())
+    loops = plan["Actual Loops"]
+    rows = round(plan["Actual Rows"] * loops)
+    if plan["Node Type"] == "Bitmap Index Scan" and plan["Index Name"].startswith("goods_"):
+        return found + Cost(entries=rows)
+    if plan.get("Relation Name") in ("goods", "goods_search"):
+        over = plan.get("Rows Removed by Filter", 0) + plan.get("Rows Removed by Index Recheck", 0)
+        return found + Cost(rows, round(over * loops))
+    return found
+
+
+async def cost(connection: Any, sql: str, arguments: tuple[Any, ...], *, generic: bool) -> Cost:
+    """What the statement reads, planned for its values or, as for one that is used often, for any."""
+    await connection.execute(f"SET plan_cache_mode = {'force_generic_plan' if generic else 'force_custom_plan'}")
+    await connection.execute(f"PREPARE looked_at AS {sql}")
+    try:
+        literals = ", ".join(literal(argument) for argument in arguments)
+        explained = await connection.fetchval(f"EXPLAIN (ANALYZE, FORMAT JSON) EXECUTE looked_at({literals})")
+        return cost_of(json.loads(explained)[0]["Plan"])
+    finally:
+        await connection.execute("DEALLOCATE looked_at")
+
+
+def literal(argument: Any) -> str:
+    if isinstance(argument, list):
+        argument = "{" + ",".join(f'"{word}"' for word in argument) + "}"
+    return "'" + str(argument).replace("'", "''") + "'"
+
+
+async def token(connection: Any, wanted: GoodsFilter, last: Found) -> str:
+    """The token of the page after `last`: to walk there would take as many requests."""
+    text = await connection.fetchval(f"SELECT {document('g')}::text FROM goods g WHERE id = $1", last.id)
+    return cursors.encode(fingerprint(wanted), last.tier, *Order.of(wanted.sort).position_of(text))
+
+
+def is_of_all(arguments: tuple[Any, ...]) -> bool:
+    return bool(arguments) and arguments[-1] == search._ALL
+
+
+def bound(arguments: tuple[Any, ...], matches: int) -> int:
+    """How many rows a statement may read. A good that matches has a row in each of the two tables."""
+    if is_of_all(arguments):
+        return 2 * matches
+    return 2 * (max(search.FEW, search.WALKED) + 1)
+
+
+@dataclass
+class Searching:
+    """What a search needs: the service, what it sent to the database, and what is right."""
+
+    client: httpx2.AsyncClient
+    recorder: Recorder
+    behind: Any
+    reference: Catalogue
+
+    async def proven(self, text: str, page: int, *, far: bool) -> tuple[object, ...]:
+        """Ask for the page, compare it, and give its row of the report."""
+        query = dict(parse_qsl(text))
+        wanted = GoodsFilter.model_validate(query)
+        filters = {name: value for name, value in query.items() if name not in ("q", "sort", "limit")}
+        expected = self.reference.find(query["q"], sort=wanted.sort, **filters)
+        pages = max(1, -(-len(expected) // wanted.limit))
+        number = pages if page == _LAST else page
+        assert number <= pages, f"{text} has no page {number}"
+        start = (number - 1) * wanted.limit
+        if start:
+            query["after"] = await token(self.behind, wanted, expected[start - 1])
+        self.recorder.sent.clear()
+        answer = (await self.client.get("/goods", params=query)).json()
+        sent = list(self.recorder.sent)
+        right = [found.id for found in expected[start : start + wanted.limit]]
+        assert [good["id"] for good in answer["items"]] == right, text
+        assert (answer["next"] is None) == (number == pages), text
+        assert any(is_of_all(arguments) for _, arguments in sent) == far, f"{text} is {'not ' * far}of the far kind"
+        matches = len(self.reference.find(query["q"]))
+        total = await self._cost(sent, wanted, matches)
+        kind = "far" if far else "near" if matches > search.FEW else "few"
+        seconds = await median(self.client, query)
+        shown = (f"{total.rows:,}", f"{total.passed_over:,}", f"{total.entries:,}", f"{seconds * 1000:.0f} ms")
+        return (f"`{text}`", number, kind, f"{len(expected):,}", *shown)
+
+    async def _cost(self, sent: list[tuple[str, tuple[Any, ...]]], wanted: GoodsFilter, matches: int) -> Cost:
+        """What the statements read together, each within its bound however it is planned."""
+        total = Cost()
+        for sql, arguments in sent:
+            for generic in (True, False):
+                read = await cost(self.behind, sql, arguments, generic=generic)
+                assert read.rows <= bound(arguments, matches), (wanted, generic, sql)
+            total += read
+        return total
+
+
+async def test_searches_of_a_million_goods_find_the_right_ones_and_read_few(million: Million, report: Report) -> None:
+    app = create_app(million.settings)
+    async with serving(app) as url, httpx2.AsyncClient(base_url=url, timeout=30) as client:
+        searches = Service(app, url).parts.goods_lists._search
+        searches._pool = recorder = Recorder(searches._pool)  # type: ignore[assignment]
+        searching = Searching(client, recorder, million.connection, catalogue())
+        rows = [await searching.proven(text, page, far=far) for text, page, far in _SEARCHES]
+    report.write(
+        "Searching a million goods",
+        f"{len(_SEARCHES)} searches over HTTP, each equal to what a plain reference in Python finds, ids and order."
+        f" *Few*: at most {search.FEW:,} goods match the text and are sorted. *Near*: more do, and the page is found by"
+        " walking the list. *Far*: it is not, and all that match are sorted. Rows are those that the scans of the"
+        " two tables gave, for all statements of the page; passed over are those that a filter of the list did not"
+        " let through; entries are those of the indexes of words and SKUs, from which no row is read. Milliseconds"
+        f" are the median of {_ROUNDS}, warm, one client.",
+        ("search", "page", "kind", "found", "rows", "passed over", "entries", "time"),
+        rows,
+    )
+
+
+async def median(client: httpx2.AsyncClient, query: dict[str, str]) -> float:
+    """Seconds for the request."""
+    times = []
+    for _ in range(_ROUNDS):
+        started = perf_counter()
+        assert (await client.get("/goods", params=query)).status_code == 200
+        times.append(perf_counter() - started)
+    return statistics.median(times)
