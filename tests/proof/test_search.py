@@ -48,7 +48,7 @@ _SEARCHES: list[tuple[str, int, bool]] = [
     ("q=nosuchthing", 1, False),
     ("q=lantern nosuchthing", 1, False),
     ("q=latern", 1, False),
-    ("q=latern&sort=-price&limit=500", 1, False),
+    ("q=latern&sort=-price&limit=500", 1, True),
     ("q=whit metl lantren", 1, False),
     ("q=rechargable batery AAA", 3, False),
     ("q=galvansied lantern&sort=name", 1, False),
