@@ -59,7 +59,7 @@ _SEARCHES: list[tuple[str, int, bool]] = [
     ("q=LAN-0001-77", 1, False),
     ("q=LAN-0001&sort=-price", 5, False),
     ("q=LAN", 1, False),
-    ("q=lan-00&limit=500&sort=stock", 20, False),
+    ("q=lan-00&limit=500&sort=stock", 20, True),
     ("q=SCC-3X20-T-500-9", 1, False),
     ("q=white&category=Lighting", 50, False),
     ("q=white&category=Lighting&in_stock=false&sort=name", 1, False),
