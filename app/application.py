@@ -18,12 +18,14 @@ from app.goods.queries.goods import GoodsQueries
 from app.goods.queries.import_rows import ImportRows
 from app.goods.queries.imports import Imports
 from app.goods.queries.lists import GoodsLists
-from app.goods.routers import bulk, export, goods, imports
+from app.goods.queries.movements import Movements
+from app.goods.routers import bulk, export, goods, imports, stock
 from app.goods.services.bulk import BulkService
 from app.goods.services.gauges import GaugeRefresher
 from app.goods.services.goods import GoodsService
 from app.goods.services.idempotency import Idempotency
 from app.goods.services.imports.worker import ImportWorker
+from app.goods.services.stock import StockService
 from app.health import router as health
 from app.health.lifecycle import Lifecycle
 from app.health.readiness import Readiness
@@ -61,6 +63,8 @@ class Parts:
         self.categories = Categories(self.database, self.goods_metrics)
         self.idempotency = Idempotency(self.database, self.goods_metrics, hours=settings.idempotency_retention)
         self.goods_service = GoodsService(self.database, self.goods_metrics, require_if_match=settings.require_if_match)
+        self.stock_service = StockService(self.database, self.goods_metrics)
+        self.movements = Movements(self.database, self.goods_metrics)
         self.bulk_service = BulkService(self.database, self.goods_metrics)
         self.imports = Imports(self.database)
         self.import_rows = ImportRows(self.database)
@@ -108,6 +112,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         export.router,
         goods.lean,
         goods.router,
+        stock.router,
         imports.router,
         health.router,
         index.router,

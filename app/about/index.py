@@ -15,6 +15,7 @@ LINKS = {
     "goods": "/goods",
     "good": "/goods/{id}",
     "good_by_sku": "/goods/by-sku/{sku}",
+    "stock_movements": "/goods/{id}/stock/movements",
     "export": "/goods/export",
     "categories": "/categories",
     "imports": "/imports",

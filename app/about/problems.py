@@ -2,9 +2,9 @@
 
 import json
 from html import escape
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Path, Request, Response
 
 from app.errors.catalogue import PROBLEMS, ProblemType
 from app.errors.domain import ProblemNotFound
@@ -45,7 +45,10 @@ async def list_problems() -> Response:
 
 
 @router.get("/problems/{name}", summary="One kind of problem", response_class=Response, responses=_ONE)
-async def read_problem(request: Request, name: str) -> Response:
+async def read_problem(
+    request: Request,
+    name: Annotated[str, Path(description="The last part of a problem's `type`.", examples=["sku-taken"])],
+) -> Response:
     """A page for people; JSON when `Accept` asks for it."""
     problem = PROBLEMS.get(name)
     if problem is None:

@@ -105,13 +105,13 @@ async def _show(connection: Any, import_id: int, counts: Counts) -> None:
         typer.echo(f"{name:<10}{getattr(counts, name):>12,}")
     headings: dict[Result, str] = {"updated": "To change", "refused": "Refused"}
     for result, heading in headings.items():
-        rows = await import_rows(connection, import_id, result=result, limit=_SHOWN)
+        rows = await import_rows(connection, import_id, result=result, limit=_SHOWN, winning=result == "updated")
         if rows:
             typer.echo(f"\n{heading}:")
         for row in rows:
             typer.echo(f"  line {row.line}  {_said(row)}")
         more = getattr(counts, result) - len(rows)
-        if more:
+        if rows and more:
             typer.echo(f"  and {more:,} more" + (" (--refused FILE writes them all)" if result == "refused" else ""))
     typer.echo()
 
@@ -119,8 +119,6 @@ async def _show(connection: Any, import_id: int, counts: Counts) -> None:
 def _said(row: ImportRow) -> str:
     if row.problem is not None:
         return f"{row.sku or ''}  {row.problem}".lstrip()
-    if not row.winning:
-        return f"{row.sku}  a later line for this SKU wins"
     return f"{row.sku}  " + ", ".join(f"{field} {old} -> {new}" for field, (old, new) in row.changes.items())
 
 

@@ -135,6 +135,21 @@ _ALL = (
         "Read the good again, make the change to what you get, and send it again.",
     ),
     ProblemType(
+        "stock-too-low",
+        409,
+        "There are too few pieces",
+        "More pieces of a good were to be taken than there are. `requested` is how many were asked for, `available` how"
+        " many there are. Nothing was changed, in a basket no line of it.",
+        "Take fewer, or wait for a receipt. In a basket `errors` names the lines, and the numbers are the first one's.",
+    ),
+    ProblemType(
+        "stock-too-high",
+        409,
+        "There would be too many pieces",
+        "The stock of a good would rise above 2147483647 pieces. Nothing was changed, in a basket no line of it.",
+        "Look for a mistake in the number; in a basket `errors` names the lines.",
+    ),
+    ProblemType(
         "precondition-failed",
         412,
         "The good is not in the state that the request demands",

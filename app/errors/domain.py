@@ -1,6 +1,6 @@
 """The errors that services and queries raise. They know nothing of HTTP: `errors.http` gives them their face."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 from urllib.parse import quote
@@ -32,15 +32,19 @@ def printable(text: str) -> str:
 
 
 class GoodsApiError(Exception):
-    """Base of all designed errors: `problem` names its entry in the catalogue, `detail` is a full sentence."""
+    """Base of all designed errors: `problem` names its entry in the catalogue, `detail` is a full sentence.
+
+    `members` are what this kind of problem tells a program besides (RFC 9457, section 3.2).
+    """
 
     problem: ClassVar[str] = "internal-error"
     retry_after: ClassVar[int | None] = None  # seconds
 
-    def __init__(self, detail: str, *, faults: Sequence[Fault] = ()) -> None:
+    def __init__(self, detail: str, *, faults: Sequence[Fault] = (), members: Mapping[str, int] | None = None) -> None:
         super().__init__(detail)
         self.detail = detail
         self.faults = tuple(faults)
+        self.members = dict(members or {})
 
 
 class MalformedRequest(GoodsApiError):
@@ -54,8 +58,8 @@ class MalformedJson(GoodsApiError):
 class GoodsNotFound(GoodsApiError):
     problem = "goods-not-found"
 
-    def __init__(self) -> None:
-        super().__init__("No good has this id or SKU.")
+    def __init__(self, faults: Sequence[Fault] = ()) -> None:
+        super().__init__("No good has this id or SKU.", faults=faults)
 
 
 class ProblemNotFound(GoodsApiError):
@@ -83,6 +87,25 @@ class VersionConflict(GoodsApiError):
     def __init__(self, current: int) -> None:
         fault = Fault("pointer", "#/version", "is not the version that is stored")
         super().__init__(f"The good is at version {current} by now.", faults=[fault])
+
+
+class StockTooLow(GoodsApiError):
+    problem = "stock-too-low"
+
+    def __init__(self, faults: Sequence[Fault], *, requested: int, available: int) -> None:
+        """Both numbers are pieces of the good that the first fault is about."""
+        super().__init__(
+            f"{requested} pieces were asked for, and {available} are there.",
+            faults=faults,
+            members={"requested": requested, "available": available},
+        )
+
+
+class StockTooHigh(GoodsApiError):
+    problem = "stock-too-high"
+
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        super().__init__("A good can't have so many pieces.", faults=faults)
 
 
 class PreconditionFailed(GoodsApiError):

@@ -11,26 +11,20 @@ from starlette.routing import Match
 
 from app.errors.catalogue import PROBLEMS
 from app.errors.domain import Fault, GoodsApiError, InvalidInput, json_pointer, printable
+from app.errors.messages import message_of
 
 MEDIA_TYPE = "application/problem+json"
 _MOST_FAULTS = 20  # a body of a hundred thousand unknown fields is not echoed
 
-_MESSAGES = {
-    "extra_forbidden": "is not a field of this resource",
-    "missing": "is required",
-    "int_type": "must be an integer",
-    "int_parsing": "must be an integer",
-    "int_from_float": "must be an integer",
-    "string_type": "must be a text",
-    "string_unicode": "must not hold a lone surrogate",
-    "bool_parsing": "must be true or false",
-    "model_attributes_type": "must be a JSON object",
-    "model_type": "must be a JSON object",
-    "dict_type": "must be a JSON object",
-}
 
-
-def problem_body(name: str, *, detail: str, request_id: str, faults: Sequence[Fault] = ()) -> bytes:
+def problem_body(
+    name: str,
+    *,
+    detail: str,
+    request_id: str,
+    faults: Sequence[Fault] = (),
+    members: Mapping[str, int] | None = None,
+) -> bytes:
     """The JSON text of one problem. It never holds the rejected value."""
     problem = PROBLEMS[name]
     body: dict[str, Any] = {
@@ -40,6 +34,7 @@ def problem_body(name: str, *, detail: str, request_id: str, faults: Sequence[Fa
         "detail": detail,
         "instance": f"urn:request:{request_id}",
         "request_id": request_id,
+        **(members or {}),
     }
     if faults:
         body["errors"] = [{fault.kind: fault.place, "detail": fault.detail} for fault in faults]
@@ -54,7 +49,9 @@ def request_id_of(scope: Mapping[str, Any]) -> str:
 def problem_response(error: GoodsApiError, scope: Mapping[str, Any]) -> Response:
     """The answer that tells the caller of `error`."""
     headers = {} if error.retry_after is None else {"Retry-After": str(error.retry_after)}
-    return _respond(error.problem, scope, detail=error.detail, faults=error.faults, headers=headers)
+    return _respond(
+        error.problem, scope, detail=error.detail, faults=error.faults, members=error.members, headers=headers
+    )
 
 
 def internal_error_response(scope: Mapping[str, Any]) -> Response:
@@ -75,9 +72,10 @@ def _respond(
     *,
     detail: str,
     faults: Sequence[Fault] = (),
+    members: Mapping[str, int] | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> Response:
-    body = problem_body(name, detail=detail, request_id=request_id_of(scope), faults=faults)
+    body = problem_body(name, detail=detail, request_id=request_id_of(scope), faults=faults, members=members)
     return Response(body, PROBLEMS[name].status, headers=headers, media_type=MEDIA_TYPE)
 
 
@@ -118,7 +116,7 @@ def allowed_methods(request: Request) -> str:
 def _fault(entry: Mapping[str, Any]) -> Fault:
     """One entry of pydantic's list of errors, without the value that it complains of."""
     where, *path = entry["loc"]
-    detail = _MESSAGES.get(entry["type"]) or str(entry["msg"]).removeprefix("Value error, ")
+    detail = message_of(entry)
     if where == "body":
         return Fault("pointer", json_pointer(*path), detail)
     place = printable(str(path[0])) if path else str(where)

@@ -5,11 +5,16 @@ from contextlib import contextmanager
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
-OPERATIONS = ("create", "read", "list", "search", "export", "categories", "replace", "patch", "bulk", "delete")
+OPERATIONS = (
+    "create", "read", "list", "search", "export", "categories", "replace", "patch", "bulk", "delete",
+    "stock", "basket", "movements",
+)  # fmt: skip
 IMPORT_RESULTS = ("planned", "applied", "undone", "failed", "conflict", "interrupted")
+MOVE_REASONS = ("receipt", "sale", "return", "correction", "count")
+MOVEMENT_REASONS = ("initial", *MOVE_REASONS, "delete")
 LINE_RESULTS = ("created", "updated", "unchanged", "refused")
 RESULTS = (
-    "ok", "unchanged", "not_found", "conflict", "precondition_failed", "invalid", "unavailable", "error",
+    "ok", "unchanged", "not_found", "conflict", "refused", "precondition_failed", "invalid", "unavailable", "error",
 )  # fmt: skip
 
 # By the names of the catalogue of problems; anything else is a fault of ours.
@@ -17,6 +22,8 @@ _RESULT_OF_PROBLEM = {
     "goods-not-found": "not_found",
     "sku-taken": "conflict",
     "version-conflict": "conflict",
+    "stock-too-low": "refused",
+    "stock-too-high": "conflict",
     "precondition-failed": "precondition_failed",
     "precondition-required": "precondition_failed",
     "invalid-input": "invalid",
@@ -58,6 +65,17 @@ class GoodsMetrics:
         self._operations = {
             (operation, result): operations.labels(operation, result) for operation in OPERATIONS for result in RESULTS
         }
+        movements = Counter(
+            "goods_stock_movements_total",
+            "Movements of stock, those of imports left out.",
+            ["reason"],
+            registry=registry,
+        )
+        self._movements = {reason: movements.labels(reason) for reason in MOVEMENT_REASONS}
+        refused = Counter(
+            "goods_stock_refused_total", "Requests refused for too little stock.", ["reason"], registry=registry
+        )
+        self._refused = {reason: refused.labels(reason) for reason in MOVE_REASONS}
         imports = Counter("goods_imports_total", "Steps of imports by how they ended.", ["result"], registry=registry)
         self._imports = {result: imports.labels(result) for result in IMPORT_RESULTS}
         lines = Counter("goods_import_lines_total", "Lines of planned imports.", ["result"], registry=registry)
@@ -80,6 +98,14 @@ class GoodsMetrics:
             multiprocess_mode="mostrecent",
             registry=registry,
         )
+
+    def stock_moved(self, reason: str, movements: int = 1) -> None:
+        """Count movements that have been committed."""
+        self._movements[reason].inc(movements)
+
+    def stock_refused(self, reason: str) -> None:
+        """Count a request that asked for more than there is."""
+        self._refused[reason].inc()
 
     def import_ended(self, state: str, problem: str | None, counts: Mapping[str, int]) -> None:
         """Count the end of an import's step, and the lines that it planned."""

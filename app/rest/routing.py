@@ -20,7 +20,7 @@ class StrictRoute(APIRoute):
     """Refuses query parameters that are unknown, repeated or not UTF-8, and parses JSON bodies strictly."""
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
-        super().__init__(path, endpoint, **options)
+        super().__init__(path, endpoint, **{**options, "generate_unique_id_function": _operation_id})
         # The framework's "$" also matches before a line end: /livez%0A would be /livez.
         self.path_regex = re.compile(self.path_regex.pattern.removesuffix("$") + r"\Z")
 
@@ -38,6 +38,11 @@ class StrictRoute(APIRoute):
             return response
 
         return strict
+
+
+def _operation_id(route: APIRoute) -> str:
+    """The handler's name, which is what a generated client calls the operation."""
+    return route.name
 
 
 class LeanRoute(StrictRoute):

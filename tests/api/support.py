@@ -27,12 +27,16 @@ async def read(client: httpx2.AsyncClient, goods_id: int) -> dict[str, Any]:
     return good
 
 
-def assert_problem(answer: httpx2.Response, status: int, name: str) -> list[dict[str, str]]:
-    """The answer is this problem, in the shape that all problems have; its list of errors."""
+def assert_problem(answer: httpx2.Response, status: int, name: str, **members: int) -> list[dict[str, str]]:
+    """The answer is this problem, in the shape that all problems have; its list of errors.
+
+    `members` are what this kind has besides.
+    """
     assert answer.status_code == status, answer.text
     assert answer.headers["content-type"] == "application/problem+json"
     body = answer.json()
-    assert set(body) - {"errors"} == {"type", "title", "status", "detail", "instance", "request_id"}
+    assert set(body) - {"errors"} == {"type", "title", "status", "detail", "instance", "request_id", *members}
+    assert {member: body[member] for member in members} == members
     assert (body["type"], body["status"]) == (f"/problems/{name}", status)
     assert body["request_id"] == answer.headers["x-request-id"]
     assert body["instance"] == f"urn:request:{body['request_id']}"

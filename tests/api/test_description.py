@@ -119,6 +119,9 @@ async def test_every_error_has_the_one_shape(document: dict[str, Any]) -> None:
         ("patch", "/goods/{goods_id}", {200, 400, 404, 408, 409, 412, 413, 415, 422, 428, 500, 503}),
         ("delete", "/goods/{goods_id}", {204, 404, 412, 422, 428, 500, 503}),
         ("get", "/categories", {200, 422, 500, 503}),
+        ("post", "/goods/{goods_id}/stock", {201, 400, 404, 408, 409, 412, 413, 415, 422, 500, 503}),
+        ("post", "/stock", {201, 400, 404, 408, 409, 413, 415, 422, 500, 503}),
+        ("get", "/goods/{goods_id}/stock/movements", {200, 404, 422, 500, 503}),
         ("get", "/goods/export", {200, 422, 500, 503}),
         ("get", "/problems/{name}", {200, 404, 422, 500}),
         ("get", "/readyz", {200, 422, 500, 503}),
@@ -150,6 +153,8 @@ async def test_bodies_are_described_with_their_media_types(document: dict[str, A
         ("post", "/goods"): {"application/json"},
         ("put", "/goods/{goods_id}"): {"application/json"},
         ("post", "/goods/bulk"): {"application/json"},
+        ("post", "/goods/{goods_id}/stock"): {"application/json"},
+        ("post", "/stock"): {"application/json"},
         ("post", "/imports"): {"application/x-ndjson", "text/csv"},
         ("patch", "/goods/{goods_id}"): {"application/json", "application/merge-patch+json"},
     }

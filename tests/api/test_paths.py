@@ -11,7 +11,8 @@ from tests.api.support import assert_problem, create
 from tests.conftest import Service
 
 READABLE = [
-    "/", "/goods", "/goods/{id}", "/goods/by-sku/A/B", "/categories", "/problems", "/problems/sku-taken", "/docs",
+    "/", "/goods", "/goods/{id}", "/goods/by-sku/A/B", "/goods/{id}/stock/movements", "/categories", "/problems",
+    "/problems/sku-taken", "/docs",
     "/docs/assets/swagger-ui-bundle.js", "/docs/assets/swagger-ui.css", "/docs/assets/favicon.png",
     "/openapi.json", "/livez", "/readyz",
 ]  # fmt: skip
@@ -54,9 +55,10 @@ async def test_writes_accept_a_trailing_slash_too(client: httpx2.AsyncClient) ->
     statuses = [
         (await client.put(path, json=body)).status_code,
         (await client.patch(path, json={"stock": 1})).status_code,
+        (await client.post(f"{path}stock/", json={"delta": 1, "reason": "receipt"})).status_code,
         (await client.delete(path)).status_code,
     ]
-    assert statuses == [200, 200, 204]
+    assert statuses == [200, 200, 201, 204]
 
 
 @pytest.mark.parametrize(
@@ -77,6 +79,9 @@ async def test_an_unknown_path_is_not_found(
         ("POST", "/goods/1", {"GET", "HEAD", "PUT", "PATCH", "DELETE"}),
         ("PUT", "/goods/by-sku/A/B", {"GET", "HEAD"}),
         ("POST", "/categories", {"GET", "HEAD"}),
+        ("GET", "/goods/1/stock", {"POST"}),
+        ("GET", "/stock/", {"POST"}),
+        ("DELETE", "/goods/1/stock/movements", {"GET", "HEAD"}),
         ("POST", "/", {"GET", "HEAD"}),
         ("POST", "/metrics", {"GET", "HEAD"}),
         ("OPTIONS", "/goods/1", {"GET", "HEAD", "PUT", "PATCH", "DELETE"}),

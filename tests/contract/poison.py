@@ -287,10 +287,10 @@ def _bytes(text: str | bytes) -> bytes:
     return text if isinstance(text, bytes) else text.encode("latin-1")
 
 
-def problem(answer: Answer, status: int, name: str) -> list[dict[str, str]]:
+def problem(answer: Answer, status: int, name: str, **members: int) -> list[dict[str, str]]:
     """The answer is this problem in the shape of all problems; its list of errors."""
     return assert_problem(
-        httpx2.Response(answer.status, headers=dict(answer.headers), content=answer.body), status, name
+        httpx2.Response(answer.status, headers=dict(answer.headers), content=answer.body), status, name, **members
     )
 
 

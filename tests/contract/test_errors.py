@@ -74,7 +74,8 @@ async def one_error(
     """Send it, and hold that it is this problem, with one access line and counted once."""
     before, known = await counts(service), len(service.access_lines())
     answer = await exchange(service.port, raw)
-    errors = problem(answer, status, name)
+    members = {"requested": 1, "available": 0} if name == "stock-too-low" else {}
+    errors = problem(answer, status, name, **members)
     body = json.loads(answer.body)
     assert body["title"] == PROBLEMS[name].title
     assert PROBLEMS[name].status == status
@@ -129,6 +130,14 @@ _ERRORS: dict[str, tuple[bytes, int, str, str, str]] = {
     "another version in If-Match": (
         request("PATCH", "/goods/1", b"{}", {"If-Match": '"1-7"'}),
         *(412, "precondition-failed", "PATCH", "/goods/{goods_id}"),
+    ),
+    "too little stock": (
+        request("POST", "/goods/1/stock", b'{"delta":-1,"reason":"sale"}'),
+        *(409, "stock-too-low", "POST", "/goods/{goods_id}/stock"),
+    ),
+    "too much stock": (
+        request("POST", "/stock", b'{"lines":[%s,%s],"reason":"count"}' % ((b'{"sku":"A","delta":2147483647}',) * 2)),
+        *(409, "stock-too-high", "POST", "/stock"),
     ),
     "no If-Match": (request("DELETE", "/goods/1"), 428, "precondition-required", "DELETE", "/goods/{goods_id}"),
     "fault": (request("GET", "/fault"), 500, "internal-error", "GET", "/fault"),

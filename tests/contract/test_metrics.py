@@ -17,7 +17,7 @@ from prometheus_client.openmetrics import parser as openmetrics
 from prometheus_client.parser import text_string_to_metric_families
 
 from app.config.conf import Settings
-from app.metrics.goods import OPERATIONS, RESULTS
+from app.metrics.goods import MOVE_REASONS, MOVEMENT_REASONS, OPERATIONS, RESULTS
 from tests.api.support import create
 from tests.contract.poison import exchange, request
 from tests.contract.test_access_log import Watched, watched
@@ -31,6 +31,8 @@ _OURS = {
     "goods_created_total": ("counter", set()),
     "goods_updated_total": ("counter", set()),
     "goods_operations_total": ("counter", {"operation", "result"}),
+    "goods_stock_movements_total": ("counter", {"reason"}),
+    "goods_stock_refused_total": ("counter", {"reason"}),
 }
 _OPENMETRICS = "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,text/plain;version=0.0.4;q=0.3"
 
@@ -89,6 +91,8 @@ async def test_everything_that_can_be_known_before_is_there_at_0(fresh: Watched)
         for sample in found["goods_operations_total"].samples
     }
     assert pairs == {(operation, result): 0 for operation in OPERATIONS for result in RESULTS}
+    for name, reasons in (("movements", MOVEMENT_REASONS), ("refused", MOVE_REASONS)):
+        assert [s.labels["reason"] for s in found[f"goods_stock_{name}_total"].samples if not s.value] == [*reasons]
     assert [found[name].samples[0].value for name in ("goods_created_total", "goods_updated_total")] == [0, 0]
     assert sorted(sample.labels["method"] for sample in found["http_requests_in_progress"].samples) == _METHODS
 
@@ -184,7 +188,18 @@ _UNKNOWN = ["PURGE", "PROPFIND", "TRACE", "FOO", "get", "M-SEARCH", "X" * 50]
 _PATHS = [
     *("/", "/goods", "/goods?limit=x&{n}", "/goods/{n}", "/goods/x{n}", "/goods/by-sku/S{n}", "/goods/by-sku/{n}/%20"),
     *("/categories", "/livez", "/docs", "/openapi.json", "/problems", "/problems/p{n}", "/none/{n}", "/{n}", "/%00{n}"),
-    *("/goods/{n}/none", "/goods/%ff{n}", "/a b {n}", "/goods?{n}=1", "/docs/assets/swagger-ui.css", "/Goods", "//"),
+    *(
+        "/goods/{n}/none",
+        "/goods/{n}/stock",
+        "/goods/{n}/stock/movements?after={n}",
+        "/stock",
+        "/goods/%ff{n}",
+        "/a b {n}",
+        "/goods?{n}=1",
+        "/docs/assets/swagger-ui.css",
+        "/Goods",
+        "//",
+    ),
 ]
 
 

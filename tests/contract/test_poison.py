@@ -13,13 +13,9 @@ import pytest
 
 from tests.conftest import Service
 from tests.contract import poison
-from tests.contract.poison import MAX_STOCK, PARTS, VALUES, Answer, exchange, meant, problem, request
+from tests.contract.attack import Attack, a_good
+from tests.contract.poison import MAX_STOCK, PARTS, VALUES, exchange, meant, problem, request
 
-_CONTENT = """
-SELECT concat_ws('#', (SELECT md5(string_agg(g::text, '|' ORDER BY id)) FROM goods g),
-  (SELECT md5(string_agg(m::text, '|' ORDER BY id)) FROM stock_movements m),
-  (SELECT md5(string_agg(c::text, '|' ORDER BY seq)) FROM changes c))
-"""
 _WRITABLE = ["sku", "name", "description", "category", "price", "stock"]
 _READ_ONLY = ["id", "version", "created_at", "updated_at"]
 _TEXTS = {"sku", "name", "description", "category"}
@@ -29,64 +25,6 @@ _MUST_BE_TAKEN = {
     "price": {"0", "7", "5.0", "1.10", "1e2", "9999999999.99", "'24.90' as text"},
     "stock": {"0", "7", "5.0", str(MAX_STOCK)},
 }
-_IN_MESSAGES = {str(MAX_STOCK), "9999999999.99", "Infinity"}  # as what is allowed, or what is not JSON
-
-
-class Attack:
-    """Sends, and collects all that is wrong with the answers, so that one run shows everything."""
-
-    def __init__(self, service: Service, connection: Any) -> None:
-        self._port = service.port
-        self._connection = connection
-        self._content = ""
-        self.wrong: list[str] = []
-
-    async def send(self, label: str, raw: bytes, *, sent: str = "", places: set[str] | None = None) -> Answer | None:
-        """The answer, if it is a success. `sent` must not come back; `places` are where a fault may be found."""
-        if not self._content:
-            self._content = await self._tables()
-        try:
-            answer = await exchange(self._port, raw)
-        except (AssertionError, TimeoutError, OSError) as error:
-            self.wrong.append(f"{label}: no answer: {error!r}")
-            return None
-        writes = not raw.startswith(b"GET ")
-        if answer.status < 400:
-            self._content = await self._tables() if writes else self._content
-            return answer
-        try:
-            assert not writes or await self._tables() == self._content, "a refused request has changed something"
-            self._judge(answer, sent, places)
-        except (AssertionError, ValueError, KeyError) as error:
-            self.wrong.append(f"{label}: {answer.status} {answer.body[:300]!r}: {str(error)[:300]}")
-        return None
-
-    def check(self, label: str, *, right: bool) -> None:
-        if not right:
-            self.wrong.append(label)
-
-    async def over(self) -> None:
-        """All of it was right, and reading has changed nothing."""
-        assert self.wrong == []
-        assert await self._tables() == self._content
-
-    async def _tables(self) -> str:
-        content: str = await self._connection.fetchval(_CONTENT)
-        return content
-
-    def _judge(self, answer: Answer, sent: str, places: set[str] | None) -> None:
-        assert answer.status < 500
-        name = json.loads(answer.body)["type"].removeprefix("/problems/")
-        errors = problem(answer, answer.status, name)
-        if answer.status == 422:
-            assert errors
-            found = {value for error in errors for key, value in error.items() if key != "detail"}
-            assert places is None or found <= places, found
-        json.dumps(json.loads(answer.body), ensure_ascii=False).encode()  # no lone surrogate for others to stumble on
-        assert len(answer.body) < 10_000
-        assert "x-injected" not in answer.headers
-        if sent == "canary" or (len(sent) >= 8 and sent not in _IN_MESSAGES):
-            assert sent[:60] not in answer.body.decode() + str(answer.headers), "the refused value comes back"
 
 
 @pytest.fixture
@@ -96,14 +34,6 @@ async def attack(service: Service, connection: Any) -> Attack:
 
 async def stored(connection: Any, goods_id: int) -> dict[str, Any]:
     return dict(await connection.fetchrow("SELECT * FROM goods WHERE id = $1", goods_id))
-
-
-async def a_good(service: Service, **fields: Any) -> int:
-    body = json.dumps({"name": "Lantern", "price": "24.90", **fields}).encode()
-    answer = await exchange(service.port, request("POST", "/goods", body))
-    assert answer.status == 201
-    goods_id: int = json.loads(answer.body)["id"]
-    return goods_id
 
 
 def kept(field: str, sent: Any) -> Any:
@@ -162,6 +92,37 @@ async def test_no_value_of_a_field_is_a_fault_or_is_stored_as_another(
     assert method == "POST" or await connection.fetchval("SELECT count(*) FROM goods") == 1
 
 
+@pytest.mark.parametrize("field", ["delta", "reason", "reference", "sku", "goods_id"])
+async def test_no_value_of_a_movement_is_a_fault_or_is_stored_as_another(
+    service: Service, connection: Any, attack: Attack, field: str
+) -> None:
+    goods_id = await a_good(service, sku="7", stock=3)
+    for label, text in VALUES.items():
+        named = {"sku": '"7"'} if field != "goods_id" else {}
+        fields = {**named, "delta": "1", "reason": '"count"', "reference": '""', field: text}
+        of_line = {"sku", "goods_id", "delta"} & set(fields)
+        line, rest = (
+            ",".join(f'"{name}":{fields[name]}' for name in names) for names in (of_line, fields.keys() - of_line)
+        )
+        shapes = [
+            ("/stock", f'{{"lines":[{{{line}}}],{rest}}}', f"#/lines/0/{field}" if field in of_line else f"#/{field}")
+        ]
+        if field not in ("sku", "goods_id"):
+            alone = f'"delta":{fields["delta"]},{rest}'
+            shapes.append((f"/goods/{goods_id}/stock", f"{{{alone}}}", f"#/{field}"))
+        sent = "canary" if "canary" in text else text.strip('"')
+        for target, body, place in shapes:
+            answer = await attack.send(label, request("POST", target, body.encode()), sent=sent, places={place})
+            must = field == "reference" and label in poison.ODD_TEXTS
+            attack.check(f"{label}: refused", right=answer is not None or not must)
+            if answer is not None:
+                stored = await connection.fetchrow("SELECT * FROM stock_movements ORDER BY id DESC LIMIT 1")
+                wanted = meant(text).strip() if field == "sku" else meant(text)
+                kept = "7" if field == "sku" else stored[field]
+                attack.check(f"{label}: stored as {kept!r}", right=kept == wanted)
+    await attack.over()
+
+
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH"])
 async def test_an_unknown_field_is_named_whatever_its_name(service: Service, attack: Attack, method: str) -> None:
     target = "/goods" if method == "POST" else f"/goods/{await a_good(service)}"
@@ -179,10 +140,11 @@ async def test_a_pointer_is_one_that_a_url_can_hold(service: Service) -> None:
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH"])
 async def test_a_body_that_is_no_json_object_is_refused(service: Service, attack: Attack, method: str) -> None:
-    target = "/goods" if method == "POST" else f"/goods/{await a_good(service)}"
-    for label, body in poison.BODIES.items():
-        answer = await attack.send(label, request(method, target, body), sent="canary")
-        attack.check(f"{label}: taken", right=answer is None)
+    goods_id = await a_good(service)
+    for target in ("/goods", f"/goods/{goods_id}/stock", "/stock") if method == "POST" else (f"/goods/{goods_id}",):
+        for label, body in poison.BODIES.items():
+            answer = await attack.send(label, request(method, target, body), sent="canary")
+            attack.check(f"{label} to {target}: taken", right=answer is None)
     await attack.over()
 
 
@@ -191,7 +153,11 @@ _LIST = ["category", "min_price", "max_price", "in_stock", "sort", "limit", "aft
 
 @pytest.mark.parametrize(
     ("path", "parameter"),
-    [*(("/goods", name) for name in (*_LIST, "q", "offset")), ("/categories", "limit"), ("/categories", "after")],
+    [
+        *(("/goods", name) for name in (*_LIST, "q", "offset")),
+        *(("/categories", name) for name in ("limit", "after")),
+        *(("/goods/1/stock/movements", name) for name in ("limit", "after", "reason")),
+    ],
 )
 async def test_no_value_of_a_query_parameter_is_a_fault(
     service: Service, attack: Attack, path: str, parameter: str
@@ -235,24 +201,43 @@ def _tokens(token: str) -> Iterator[tuple[str, str]]:
 
 
 @pytest.mark.parametrize(
-    "path", [*(f"/goods?sort={sort}&" for sort in ("id", "name", "-price", "stock", "-created_at")), "/categories?"]
+    "path",
+    [
+        *(f"/goods?sort={sort}&" for sort in ("id", "name", "-price", "stock", "-created_at")),
+        "/categories?",
+        "/goods/1/stock/movements?",
+    ],
 )
 async def test_a_forged_page_token_is_no_fault(service: Service, attack: Attack, path: str) -> None:
     for name in ("a", "b"):
-        await a_good(service, name=name, category=name)
+        await a_good(service, name=name, category=name, stock=3)
+    for delta in (b"1", b"-1"):
+        moved = request("POST", "/goods/1/stock", b'{"delta":%s,"reason":"count"}' % delta)
+        assert (await exchange(service.port, moved)).status == 201
     page = await exchange(service.port, request("GET", f"{path}limit=1"))
     for label, token in _tokens(json.loads(page.body)["next"]):
         await attack.send(label, request("GET", f"{path}after={quote(token)}"), sent=token, places={"after"})
     await attack.over()
 
 
-@pytest.mark.parametrize("path", ["/goods/{}", "/goods/by-sku/{}", "/problems/{}", "/docs/assets/{}", "/{}"])
-@pytest.mark.parametrize("method", ["GET", "PUT", "PATCH", "DELETE"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/goods/{}",
+        "/goods/by-sku/{}",
+        "/problems/{}",
+        "/docs/assets/{}",
+        "/{}",
+        "/goods/{}/stock",
+        "/goods/{}/stock/movements",
+    ],
+)
+@pytest.mark.parametrize("method", ["GET", "PUT", "PATCH", "DELETE", "POST"])
 async def test_no_part_of_a_path_is_a_fault(service: Service, attack: Attack, method: str, path: str) -> None:
     await a_good(service)
     for part in PARTS:
         body = None if method in ("GET", "DELETE") else b'{"name":"a","price":1}'
-        places = {"goods_id", "sku", "path", "#/name", "#/price", "#/sku"}
+        places = {"goods_id", "sku", "path", "query", "#/name", "#/price", "#/sku", "#/delta", "#/reason"}
         await attack.send(part[:60], request(method, path.format(part), body), sent=part, places=places)
     await attack.over()
 
@@ -273,7 +258,10 @@ async def test_no_target_is_a_fault(attack: Attack, target: bytes) -> None:
 
 
 _HEADERS = "If-Match If-None-Match X-Request-ID traceparent Content-Type Accept Idempotency-Key Host".split()  # noqa: SIM905 - in one line
-_TARGETS = "GET /goods/1, GET /goods?limit=1, POST /goods, PUT /goods/1, PATCH /goods/1".split(", ")  # noqa: SIM905 - as above
+_TARGETS = [
+    *("GET /goods/1", "GET /goods?limit=1", "POST /goods", "PUT /goods/1", "PATCH /goods/1"),
+    "POST /goods/1/stock",
+]
 _CHOOSING = ["GET /metrics", "GET /problems/sku-taken"]  # they look at Accept
 
 
@@ -284,7 +272,8 @@ async def test_no_value_of_a_header_is_a_fault(service: Service, attack: Attack,
     for asked in _TARGETS + _CHOOSING * (header in ("Accept", "Host")):
         method, target = asked.split()
         for value in poison.HEADER_VALUES:
-            body = None if method == "GET" else b'{"name":"a","price":1}'
+            changed = b'{"delta":1,"reason":"count"}' if target.endswith("stock") else b'{"name":"a","price":1}'
+            body = None if method == "GET" else changed
             label = f"{asked} {value[:40]!r}"
             answer = await attack.send(label, request(method, target, body, {header: value}), sent="canary")
             attack.check(f"{label}: injected", right=answer is None or "x-injected" not in answer.headers)

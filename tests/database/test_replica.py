@@ -21,7 +21,7 @@ async def test_a_replica_serves_lists_only_and_its_loss_harms_nothing_else(
         assert made.status_code == 201
         for path in ("/goods/1", "/goods/by-sku/A", "/readyz"):
             assert (await client.get(path)).status_code == 200, path
-        for path in ("/goods", "/goods/export", "/categories"):
+        for path in ("/goods", "/goods/export", "/categories", "/goods/1/stock/movements"):
             answer = await client.get(path)
             assert (answer.status_code, answer.json()["type"]) == (503, "/problems/database-unavailable"), path
         assert 'database_pool_size{pool="replica"} 10.0' in (await client.get("/metrics")).text

@@ -18,7 +18,9 @@ from app.database.migrate import migrate
 from app.goods.queries.goods import BY_ID, BY_SKU
 from app.goods.queries.keyset import KEY_TYPES, Order
 from app.goods.queries.lists import page_sql
+from app.goods.queries.movements import MOVEMENTS
 from app.goods.services.loading import load
+from app.goods.services.stock_statements import BASKET
 from data.sample import generate
 from tests.conftest import Service, settings_for
 from tests.serving import serving
@@ -67,6 +69,11 @@ async def statements(client: httpx2.AsyncClient, connection: Any) -> Callable[[A
         ("PATCH", "/goods/1", {"json": {"stock": 3}}, 200, 1),  # without effect
         ("PATCH", "/goods/1", {"json": {"stock": 8}, "headers": {"If-Match": '"1-7"'}}, 412, 1),
         ("DELETE", "/goods/1", {}, 204, 1),
+        ("POST", "/goods/1/stock", {"json": {"delta": -1, "reason": "sale"}}, 201, 1),
+        ("POST", "/goods/1/stock", {"json": {"delta": -9, "reason": "sale"}}, 409, 1),
+        ("POST", "/stock", {"json": {"lines": [{"sku": "A", "delta": -1}] * 3, "reason": "sale"}}, 201, 1),
+        ("POST", "/stock", {"json": {"lines": [{"sku": "A", "delta": -9}] * 3, "reason": "sale"}}, 409, 1),
+        ("GET", "/goods/1/stock/movements", {}, 200, 1),
         ("GET", "/readyz", {}, 200, 1),
         ("GET", "/livez", {}, 200, 0),
         ("GET", "/metrics", {}, 200, 0),
@@ -208,6 +215,46 @@ async def test_a_batch_of_point_reads_goes_by_the_index(
     array = "{" + ",".join(f'"{key}"' for key in keys) + "}"
     plan = await plan_of(connection, sql, array)
     assert {node.get("Index Name") for node in plan if "Scan" in node["Node Type"]} == {index}
+
+
+async def test_a_basket_finds_its_goods_by_the_indexes(filled: tuple[Settings, Any]) -> None:
+    _, connection = filled
+    skus = await connection.fetch("SELECT sku FROM goods ORDER BY id DESC LIMIT 3")
+    ids = "{1,2,3,null,null,null}"
+    named = "{null,null,null," + ",".join(f'"{row["sku"]}"' for row in skus) + "}"
+    transaction = connection.transaction()
+    await transaction.start()
+    try:
+        plan = await plan_of(connection, BASKET.plain, ids, named, "{1,1,1,1,1,1}", "", "", "count", "")
+    finally:
+        await transaction.rollback()
+    goods = [node for node in plan if node.get("Relation Name") == "goods" and "Scan" in node["Node Type"]]
+    assert goods
+    assert "Seq Scan" not in {node["Node Type"] for node in goods}
+    assert {"goods_pkey", "goods_sku_key"} <= {node.get("Index Name") for node in plan}
+    (locks,) = (node for node in plan if node["Node Type"] == "LockRows")
+    (ordered,) = locks["Plans"]
+    assert (ordered["Node Type"], ordered["Sort Key"]) == ("Sort", ["g.id"]), "or two baskets could wait for each other"
+
+
+async def test_a_page_of_movements_reads_its_own_rows(filled: tuple[Settings, Any]) -> None:
+    _, connection = filled
+    transaction = connection.transaction()
+    await transaction.start()
+    try:
+        await connection.execute(
+            "INSERT INTO stock_movements (goods_id, goods_version, delta, balance, reason, actor, created_at)"
+            " SELECT 1, n, 1, n, 'count', '', now() FROM generate_series(1, 20000) n"
+        )
+        await connection.execute("ANALYZE stock_movements")
+        middle = await connection.fetchval("SELECT max(id) - 10000 FROM stock_movements")
+        plan = await plan_of(connection, MOVEMENTS, 1, middle, "count", _LIMIT + 1)
+    finally:
+        await transaction.rollback()
+    (scan,) = (node for node in plan if "Scan" in node["Node Type"])
+    assert scan["Index Name"] == "stock_movements_goods_id_id"
+    assert (scan["Actual Rows"], scan.get("Rows Removed by Filter", 0)) == (_LIMIT + 1, 0)
+    assert not [node["Node Type"] for node in plan if "Sort" in node["Node Type"]]
 
 
 @pytest.mark.parametrize("sort", _SORTS)

@@ -30,10 +30,13 @@ NEED_DATABASE: list[tuple[str, str, Any]] = [
     ("GET", "/goods?count=exact&sort=-price", None),
     ("GET", "/categories", None),
     ("GET", "/goods/export", None),
+    ("GET", "/goods/1/stock/movements", None),
     ("POST", "/goods", GOOD),
     ("PUT", "/goods/1", GOOD),
     ("PATCH", "/goods/1", {"stock": 2}),
     ("DELETE", "/goods/1", None),
+    ("POST", "/goods/1/stock", {"delta": 1, "reason": "receipt"}),
+    ("POST", "/stock", {"lines": [{"goods_id": 1, "delta": 1}], "reason": "receipt"}),
 ]
 # method, path, body, status
 NEED_NONE: list[tuple[str, str, Any, int]] = [
@@ -45,6 +48,7 @@ NEED_NONE: list[tuple[str, str, Any, int]] = [
     ("GET", "/goods/abc", None, 422),
     ("GET", "/goods?limit=0", None, 422),
     ("POST", "/goods", {}, 422),
+    ("POST", "/goods/0/stock", {"delta": 1, "reason": "receipt"}, 404),
 ]
 
 

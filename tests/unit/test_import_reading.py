@@ -69,14 +69,14 @@ def test_line_numbers_are_the_files_own() -> None:
         ("A,x,1e3,1", "price: must be a decimal number from 0 to 9999999999.99 with at most two decimals"),
         ('A,x,"1,5",1', "price: holds a comma: the decimal sign is a dot unless the decimal option says otherwise"),
         ("A,x,1,1.5", "stock: must be a whole number, as in 12"),
-        ("A,x,1,-1", "stock: Input should be greater than or equal to 0"),
-        ("A,x,1," + "9" * 5000, "stock: Input should be less than or equal to 2147483647"),
+        ("A,x,1,-1", "stock: must be at least 0"),
+        ("A,x,1," + "9" * 5000, "stock: must be at most 2147483647"),
         ("A,x,1,", "stock: is empty"),
         ("/A,x,1,1", "sku: must not begin or end with a slash, nor have an empty, '.' or '..' part between slashes"),
         ("A,x,1", "has 3 cells, the header has 4"),
         ("A,x,1,1,1", "has 5 cells, the header has 4"),
         ('A,"x"y,1,1', "the quotes are wrong: a quote inside a quoted cell is doubled"),
-        (f"A,{'x' * 201},1,1", "name: String should have at most 200 characters"),
+        (f"A,{'x' * 201},1,1", "name: must have at most 200 characters"),
     ],
 )
 def test_a_line_that_breaks_a_rule_is_refused_with_the_reason_and_the_others_are_not(cells: str, problem: str) -> None:
@@ -173,7 +173,7 @@ def test_lines_of_json() -> None:
         (6, "#/sku: stands more than once in its object"),
         (7, "name: must not be null"),
         (8, "is not a JSON document (RFC 8259)"),
-        (9, "sku: Input should be a valid string"),
+        (9, "sku: must be a text"),
         (10, "sku: is missing"),
         (11, "stock: must be an integer"),
     ]

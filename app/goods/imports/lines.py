@@ -10,6 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_core import PydanticCustomError
 from typing_extensions import TypedDict  # pydantic wants this one before Python 3.12
 
+from app.errors.messages import message_of
 from app.goods.imports.options import ImportOptions
 from app.goods.schemas.fields import MOST_DIGITS, Category, Description, Name, Price, Sku, Stock
 
@@ -75,8 +76,8 @@ class LineRules:
         try:
             valid: dict[str, Any] = dict(_VALUES.validate_python(values))
         except ValidationError as error:
-            for fault in error.errors(include_url=False, include_context=False, include_input=False):
-                problems.setdefault(str(fault["loc"][0]), fault["msg"])
+            for fault in error.errors(include_url=False, include_input=False):
+                problems.setdefault(str(fault["loc"][0]), message_of(fault))
         if not problems:
             return ImportLine(number, raw, **valid)
         said = "; ".join(f"{self._named(field)}: {problem}" for field, problem in problems.items())

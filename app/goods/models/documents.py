@@ -16,6 +16,16 @@ def document(row: str) -> str:
     )
 
 
+def movement_document(row: str) -> str:
+    """An SQL expression of type json: the movement in `row`, as MovementRead describes it."""
+    columns = ", ".join(
+        f"{row}.{name}"
+        for name in ("id", "goods_id", "goods_version", "delta", "balance", "reason", "reference", "actor")
+    )
+    created = _MOMENT.format(row=row, column="created_at")
+    return f"row_to_json((SELECT d FROM (SELECT {columns}, {created}) d))"  # noqa: S608 - constants only
+
+
 def import_document(row: str) -> str:
     """An SQL expression of type json: the import in `row`, as ImportRead describes it."""
     moments = ", ".join(

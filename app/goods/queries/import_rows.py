@@ -36,10 +36,11 @@ class ImportRow:
 
 
 async def import_rows(
-    connection: Any, import_id: int, *, result: Result | None = None, after: int = 0, limit: int
+    connection: Any, import_id: int, *, result: Result | None = None, after: int = 0, limit: int, winning: bool = False
 ) -> list[ImportRow]:
-    """Up to `limit` lines after line `after`, in the file's order: all, or those with one result."""
+    """Up to `limit` lines after line `after`, in the file's order: all, or those with one result, or that win."""
     condition = {None: "", "conflict": " AND conflict"}.get(result, " AND result = $4")
+    condition += " AND winning" if winning else ""
     values = [result] if "$4" in condition else []
     rows = await connection.fetch(_ROWS.format(condition=condition), import_id, after, limit, *values)
     return [_row(row) for row in rows]

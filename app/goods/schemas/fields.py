@@ -70,6 +70,12 @@ def _integer(value: Any) -> int:
     raise PydanticCustomError("integer", "must be an integer")
 
 
+def _not_zero(number: int) -> int:
+    if number == 0:
+        raise PydanticCustomError("not_zero", "must not be 0")
+    return number
+
+
 def integer_text(value: Any) -> Any:
     """An integer of the path or query: plain digits, where pydantic alone would also take `1_0`."""
     if isinstance(value, str):
@@ -152,6 +158,18 @@ Stock = Annotated[
     int,
     Field(ge=0, le=MAX_STOCK, description="Pieces on hand.", examples=[12]),
     BeforeValidator(_integer),
+]
+Delta = Annotated[
+    int,
+    Field(
+        ge=-MAX_STOCK - 1,
+        le=MAX_STOCK,
+        description="Pieces that come, or that go if it is negative; not 0.",
+        examples=[-2],
+        json_schema_extra={"not": {"const": 0}},
+    ),
+    BeforeValidator(_integer),
+    AfterValidator(_not_zero),
 ]
 Version = Annotated[int, BeforeValidator(_integer), Field(description="Rises by one with every change.")]
 Identifier = Annotated[int, BeforeValidator(_integer), Field(description="Given by the server.")]

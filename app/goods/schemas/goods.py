@@ -76,8 +76,8 @@ class GoodsPatch(_ReadOnly):
 
     sku: Given[Sku] = None
     name: Given[Name] = None
-    description: Description | None = None
-    category: Category | None = None
+    description: Description | None = Field(default=None, description="Anything more to say; null empties it.")
+    category: Category | None = Field(default=None, description="Its category; null takes it out of any.")
     price: Given[Price] = None
     stock: Given[Stock] = None
 
@@ -89,24 +89,26 @@ class GoodsPatch(_ReadOnly):
 class GoodsRead(BaseModel):
     """A good as it is answered."""
 
-    id: int = Field(examples=[17])
-    sku: str = Field(examples=["LAN-0012"])
-    name: str = Field(examples=["Storm lantern"])
-    description: str = Field(examples=["Brass, burns lamp oil."])
-    category: str = Field(examples=["Lighting"])
+    id: int = Field(description="Given by the server.", examples=[17])
+    sku: str = Field(description="The stock keeping unit.", examples=["LAN-0012"])
+    name: str = Field(description="What the good is called.", examples=["Storm lantern"])
+    description: str = Field(description="Anything more to say.", examples=["Brass, burns lamp oil."])
+    category: str = Field(description="The category that it is listed under; empty for none.", examples=["Lighting"])
     price: Decimal = Field(
-        json_schema_extra={"type": "string", "pattern": r"^[0-9]{1,10}\.[0-9]{2}$"}, examples=["24.90"]
+        description="In the deployment's currency, with two decimals.",
+        json_schema_extra={"type": "string", "pattern": r"^[0-9]{1,10}\.[0-9]{2}$"},
+        examples=["24.90"],
     )
-    stock: int = Field(ge=0, examples=[12])
-    version: int = Field(ge=1, examples=[1])
-    created_at: Moment
-    updated_at: Moment
+    stock: int = Field(ge=0, description="Pieces on hand.", examples=[12])
+    version: int = Field(ge=1, description="Rises by one with every change.", examples=[1])
+    created_at: Moment = Field(description="When it was created.")
+    updated_at: Moment = Field(description="When it was last changed.")
 
 
 class GoodsPage(BaseModel):
     """One page of the list."""
 
-    items: list[GoodsRead]
+    items: list[GoodsRead] = Field(description="In the order that was asked for.")
     next: str | None = Field(
         description="The token for `after` that gives the next page; null on the last one.",
         examples=["WyI3ZjNhIiw1MF0"],
@@ -117,12 +119,12 @@ class GoodsPage(BaseModel):
 class CategoryCount(BaseModel):
     """One category."""
 
-    name: str = Field(examples=["Lighting"])
-    count: int = Field(ge=1, examples=[42])
+    name: str = Field(description="The category; empty for goods without one.", examples=["Lighting"])
+    count: int = Field(ge=1, description="How many goods it has.", examples=[42])
 
 
 class CategoryPage(BaseModel):
     """One page of the categories."""
 
-    items: list[CategoryCount]
-    next: str | None
+    items: list[CategoryCount] = Field(description="By name.")
+    next: str | None = Field(description="The token for `after` that gives the next page; null on the last one.")

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from app.database.db import Database
 from app.errors.domain import Fault, InvalidInput, SkuTaken, json_pointer
+from app.errors.messages import message_of
 from app.goods.schemas.bulk import BULK_ITEM, BulkItem
 from app.goods.services.bulk_statement import BULK
 from app.goods.services.idempotency import Attempt, sql_and_values
@@ -63,6 +64,8 @@ class BulkService:
                 raise InvalidInput([Fault("pointer", place, detail) for place in places])
         self._metrics.created.inc(row["created"])
         self._metrics.updated.inc(row["updated"])
+        self._metrics.stock_moved("initial", row["initial"])
+        self._metrics.stock_moved("count", row["counted"])
         document: str = row["document"]
         return document
 
@@ -81,8 +84,8 @@ def _read(items: list[Any]) -> _Batch:
             batch.add(index, BULK_ITEM.validate_python(item))
         except ValidationError as error:
             batch.faults[index] = [
-                Fault("pointer", json_pointer("items", index, *fault["loc"]), fault["msg"])
-                for fault in error.errors(include_url=False, include_context=False, include_input=False)
+                Fault("pointer", json_pointer("items", index, *fault["loc"]), message_of(fault))
+                for fault in error.errors(include_url=False, include_input=False)
             ]
     return batch
 

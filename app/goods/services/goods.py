@@ -57,6 +57,8 @@ class GoodsService:
                 *record,
             )
         self._metrics.created.inc()
+        if body.stock:
+            self._metrics.stock_moved("initial")
         return Written(row[0], row[1], row[2])
 
     async def replace(self, goods_id: int, body: GoodsReplace, *, conditions: Conditions, origin: Origin) -> Written:
@@ -85,9 +87,11 @@ class GoodsService:
         """Raises GoodsNotFound, PreconditionFailed, PreconditionRequired."""
         with self._metrics.operation("delete"):
             rows = await self._change(statements.DELETE, goods_id, conditions, origin)
-            verdict, current = rows[0]
+            verdict, current, stock = rows[0]
             if verdict == "precondition-failed":
                 raise PreconditionFailed(current)
+        if stock:
+            self._metrics.stock_moved("delete")
 
     async def _update(
         self,
@@ -106,12 +110,14 @@ class GoodsService:
                 raise InvalidInput([Fault("pointer", "#/id", _EQUAL)])
             read_only = (_storable_version(body.version), body.created_at, body.updated_at)
             rows = await self._change(sql, goods_id, conditions, origin, *fields, *read_only, *record)
-            verdict, current, version, _, document = rows[0]
+            verdict, current, version, _, counted, document = rows[0]
             _raise_on(verdict, current)
             if verdict == "unchanged":
                 outcome.result = "unchanged"
         if verdict == "changed":
             self._metrics.updated.inc()
+        if counted:
+            self._metrics.stock_moved("count")
         return Written(goods_id, version, document)
 
     async def _change(self, statement: str, goods_id: int, conditions: Conditions, origin: Origin, *values: Any) -> Any:

@@ -11,7 +11,7 @@ change entry's number (`seq`) and time are taken after that lock, so for one goo
 from app.goods.models.documents import document
 from app.goods.services.statement import Statement
 
-_ETAG = """format('"%s-%s"', id, version)"""
+ETAG = """format('"%s-%s"', id, version)"""
 
 # $1 sku, $2 name, $3 description, $4 category, $5 price, $6 stock, $7 actor, $8 request id
 CREATE = Statement(
@@ -31,31 +31,31 @@ WITH created AS (
     result=f"SELECT id, version, {document('created')}::text AS document FROM created",  # noqa: S608 - constants only
     parameters=8,
     status="201",
-    headers=f"json_build_object('ETag', {_ETAG}, 'Location', '/goods/' || id)",
+    headers=f"json_build_object('ETag', {ETAG}, 'Location', '/goods/' || id)",
     body="document",
     succeeded="true",
 )
 
 # Precedes each statement that changes what is there. $1 id, $2 versions that are wanted or null, $3 versions
 # that are not wanted or null.
-_LOCKED = """
+LOCKED = """
 WITH old AS (
   SELECT * FROM goods WHERE id = $1::bigint FOR UPDATE
 )"""
-_CONDITIONS_FAIL = """
+CONDITIONS_FAIL = """
     WHEN version <> ALL ($2::bigint[]) THEN 'precondition-failed'
     WHEN version = ANY ($3::bigint[]) THEN 'precondition-failed'"""
 
 # Null leaves a column as it is: $6 sku, $7 name, $8 description, $9 category, $10 price, $11 stock.
 # Null asks for nothing: $12 version, $13 created_at, $14 updated_at. $4 actor, $5 request id.
 UPDATE = Statement(
-    ctes=f"""{_LOCKED}, wanted AS (
+    ctes=f"""{LOCKED}, wanted AS (
   SELECT *, coalesce($6::text, sku) AS new_sku, coalesce($7::text, name) AS new_name,
     coalesce($8::text, description) AS new_description, coalesce($9::text, category) AS new_category,
     coalesce($10::numeric, price) AS new_price, coalesce($11::integer, stock) AS new_stock
   FROM old
 ), judged AS (
-  SELECT *, greatest(clock_timestamp(), updated_at) AS moment, CASE{_CONDITIONS_FAIL}
+  SELECT *, greatest(clock_timestamp(), updated_at) AS moment, CASE{CONDITIONS_FAIL}
     WHEN version <> $12::bigint THEN 'version-conflict'
     WHEN created_at <> $13::timestamptz THEN 'created_at'
     WHEN updated_at <> $14::timestamptz THEN 'updated_at'
@@ -81,19 +81,20 @@ UPDATE = Statement(
 )""",  # noqa: S608 - constants only
     result=f"""
 SELECT j.verdict, j.version AS current, coalesce(new.version, j.version) AS version, j.id,
+  coalesce(new.stock <> j.stock, false) AS counted,
   CASE WHEN new.id IS NULL THEN {document("j")} ELSE {document("new")} END::text AS document
 FROM judged j LEFT JOIN new ON true
 """,  # noqa: S608 - constants only
     parameters=14,
     status="200",
-    headers=f"json_build_object('ETag', {_ETAG})",
+    headers=f"json_build_object('ETag', {ETAG})",
     body="document",
     succeeded="verdict IN ('changed', 'unchanged')",
 )
 
 # $4 actor, $5 request id
-DELETE = f"""{_LOCKED}, judged AS (
-  SELECT *, greatest(clock_timestamp(), updated_at) AS moment, CASE{_CONDITIONS_FAIL}
+DELETE = f"""{LOCKED}, judged AS (
+  SELECT *, greatest(clock_timestamp(), updated_at) AS moment, CASE{CONDITIONS_FAIL}
     ELSE 'changed' END AS verdict
   FROM old
 ), gone AS (
@@ -105,5 +106,5 @@ DELETE = f"""{_LOCKED}, judged AS (
   INSERT INTO changes (goods_id, sku, operation, version, before, actor, request_id, at)
   SELECT id, sku, 'delete', version + 1, {document("gone")}, $4::text, $5::text, moment FROM gone
 )
-SELECT verdict, version FROM judged
+SELECT verdict, version, stock FROM judged
 """  # noqa: S608 - constants only

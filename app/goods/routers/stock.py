@@ -1,0 +1,110 @@
+"""Stock over HTTP: movements one by one, in baskets, and the ledger that they make."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Query, Request, Response
+
+from app.goods.queries.movements import Movements
+from app.goods.routers.answers import page_answer
+from app.goods.routers.parameters import ConditionsOf, GoodsId, OriginOf
+from app.goods.routers.retries import RetriesOf
+from app.goods.schemas.list import Limit
+from app.goods.schemas.stock import Basket, BasketMoved, MovementPage, MovementRead, Reason, StockMove
+from app.goods.services.goods import Written
+from app.goods.services.stock import StockService
+from app.rest.conditions import etag
+from app.rest.description import problems
+from app.rest.routing import StrictRoute
+
+router = APIRouter(route_class=StrictRoute, tags=["stock"])
+
+_OF_A_MOVE = (
+    "malformed-json", "goods-not-found", "stock-too-low", "stock-too-high", "idempotency-key-in-use",
+    "body-too-large", "unsupported-media-type", "request-timeout",
+)  # fmt: skip
+_MOVED: dict[str, Any] = {
+    "model": MovementRead,
+    "description": "The movement.",
+    "headers": {"ETag": {"description": "Names the good's new version.", "schema": {"type": "string"}}},
+}
+_LINK = {"Link": {"description": 'The next page, as rel="next".', "schema": {"type": "string"}}}
+
+
+def _service(request: Request) -> StockService:
+    service: StockService = request.app.state.parts.stock_service
+    return service
+
+
+def _movements(request: Request) -> Movements:
+    movements: Movements = request.app.state.parts.movements
+    return movements
+
+
+Service = Annotated[StockService, Depends(_service)]
+
+
+@router.post(
+    "/goods/{goods_id}/stock",
+    status_code=201,
+    summary="Move stock of a good",
+    response_class=Response,
+    responses={201: _MOVED, **problems(*_OF_A_MOVE, "precondition-failed", database=True)},
+)
+async def move_stock(  # noqa: PLR0917 - a parameter for each thing that the framework resolves
+    goods_id: GoodsId,
+    body: StockMove,
+    service: Service,
+    conditions: ConditionsOf,
+    origin: OriginOf,
+    retries: RetriesOf,
+) -> Response:
+    """Pieces come or go; stock never falls below 0. Unlike PATCH it needs no knowledge of how many there are."""
+    return await retries.once(
+        lambda attempt: service.move(goods_id, body, conditions=conditions, origin=origin, attempt=attempt),
+        _moved,
+    )
+
+
+def _moved(movement: Written) -> Response:
+    headers = {"ETag": etag(movement.id, movement.version)}
+    return Response(movement.document, 201, headers=headers, media_type="application/json")
+
+
+@router.post(
+    "/stock",
+    status_code=201,
+    summary="Move stock of several goods",
+    response_class=Response,
+    responses={
+        201: {"model": BasketMoved, "description": "One movement for each line, in their order."},
+        **problems(*_OF_A_MOVE, database=True),
+    },
+)
+async def move_basket(basket: Basket, service: Service, origin: OriginOf, retries: RetriesOf) -> Response:
+    """All lines or none. `errors` names the lines that are to blame when it is none."""
+    return await retries.once(
+        lambda attempt: service.move_all(basket, origin=origin, attempt=attempt),
+        lambda document: Response(document, 201, media_type="application/json"),
+    )
+
+
+@router.get(
+    "/goods/{goods_id}/stock/movements",
+    summary="List a good's stock movements",
+    response_class=Response,
+    responses={
+        200: {"model": MovementPage, "description": "One page.", "headers": _LINK},
+        **problems("goods-not-found", database=True),
+    },
+)
+async def list_movements(  # noqa: PLR0917 - a parameter each
+    request: Request,
+    goods_id: GoodsId,
+    movements: Annotated[Movements, Depends(_movements)],
+    reason: Annotated[Reason | None, Query(description="Only movements for this reason.")] = None,
+    limit: Annotated[Limit, Query(description="How many movements at most.")] = 50,
+    after: Annotated[str | None, Query(description="The `next` of the page before.")] = None,
+) -> Response:
+    """Newest first. They stay readable when the good is deleted, and their deltas add up to its stock."""
+    documents, token = await movements.page(goods_id, reason=reason, after=after, limit=limit)
+    return page_answer(request, documents, token)
