@@ -1,6 +1,7 @@
 """`goods import`: plan a file, show what it would do, and apply it."""
 
 import asyncio
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from app import __version__
 from app.commands.database import announce, database_settings
 from app.commands.migrate import migrate_or_exit
 from app.config.conf import Settings
+from app.database.errors import translate
 from app.database.transactions import long_transaction
 from app.goods.imports.options import ImportOptions
 from app.goods.imports.reading import ImportFileError, LineReader
@@ -52,8 +54,17 @@ def import_file(settings: Settings, file: Path, options: ImportOptions, choice: 
         except ImportFileError as error:
             place = "" if error.line is None else f" line {error.line}:"
             sys.exit(f"goods: {file}:{place} {error.detail}; nothing was changed")
-        except OSError as error:
-            sys.exit(f"goods: {file}: {error.strerror or error}; nothing was changed")
+        except _FileError as error:
+            sys.exit(f"goods: {file}: {error}; nothing was changed")
+        except Exception as error:
+            known = translate(error)
+            if known is None:
+                raise
+            sys.exit(f"goods: {known.detail} Nothing was changed.")
+
+
+class _FileError(Exception):
+    """The file can't be opened or read."""
 
 
 async def _import(settings: Settings, file: Path, options: ImportOptions, choice: Choice) -> None:
@@ -86,16 +97,23 @@ def _agreed() -> bool:
 
 @contextmanager
 def _chunks_of(file: Path) -> Iterator[Iterator[bytes]]:
-    """The file's bytes in chunks; a bar on a terminal shows how far it is read. Raises OSError."""
+    """The file's bytes in chunks; a bar on a terminal shows how far it is read. Raises _FileError."""
     columns = (TextColumn("reading"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
     console = Console(stderr=True)
-    with file.open("rb") as stream, Progress(*columns, console=console, disable=not console.is_terminal) as progress:
-        task = progress.add_task("reading", total=file.stat().st_size or None)
+    try:
+        stream = file.open("rb")
+    except OSError as error:
+        raise _FileError(error.strerror or str(error)) from error
+    with stream, Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+        task = progress.add_task("reading", total=os.fstat(stream.fileno()).st_size or None)
 
         def chunks() -> Iterator[bytes]:
-            while chunk := stream.read(_CHUNK):
-                progress.advance(task, len(chunk))
-                yield chunk
+            try:
+                while chunk := stream.read(_CHUNK):
+                    progress.advance(task, len(chunk))
+                    yield chunk
+            except OSError as error:
+                raise _FileError(error.strerror or str(error)) from error
 
         yield chunks()
 

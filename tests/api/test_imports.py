@@ -20,6 +20,8 @@ _FILE = "sku,name,price,stock\nA,Lantern,2.00,7\nB,Wick,0.50,3\nB,Wick,0.60,x\n,
 @pytest.fixture(autouse=True)
 async def no_imports(connection: Any) -> AsyncIterator[None]:
     yield
+    # A step that a test did not wait for holds locks that emptying the tables would wait for in vain.
+    await until(lambda: connection.fetchval("SELECT count(*) = 0 FROM imports WHERE state LIKE '%ing'"), seconds=60)
     await connection.execute("TRUNCATE imports, idempotency_records RESTART IDENTITY CASCADE")
 
 

@@ -12,9 +12,9 @@ import pytest
 from tests.commands.conftest import PROGRAM, Program
 
 
-async def test_the_command_writes_what_the_api_answers(program: Program, tmp_path: Path) -> None:
-    program.run("sample", "1200")
-    serving = program.serve()
+async def test_the_command_writes_what_the_api_answers(goods: Program, tmp_path: Path) -> None:
+    goods.run("sample", "1200")
+    serving = goods.serve()
     await serving.ready()
     async with httpx2.AsyncClient(base_url=serving.url, verify=False) as client:
         answers = {form: (await client.get(f"/goods/export?format={form}")).content for form in ("csv", "ndjson")}
@@ -23,15 +23,15 @@ async def test_the_command_writes_what_the_api_answers(program: Program, tmp_pat
         assert content.count(b"\n") >= 1200
         file = tmp_path / f"goods.{form}"
         file.write_text("replaced")
-        ended = program.run("export", "--format", form, "--output", str(file))
+        ended = goods.run("export", "--format", form, "--output", str(file))
         assert (ended.returncode, ended.stdout) == (0, "")
         assert ended.stderr.endswith("1200 goods exported\n")
         assert file.read_bytes() == content
     filters = ("--in-stock", "true", "--min-price", "5", "--max-price", "90")
-    printed = _bytes_of(program, "export", *filters)
+    printed = _bytes_of(goods, "export", *filters)
     assert len(printed) < len(answers["csv"])
     assert printed == some
-    assert _names(tmp_path) == ["goods.csv", "goods.ndjson", "home"]
+    assert _names(tmp_path) == ["goods.csv", "goods.ndjson"]
     serving.stop()
 
 
@@ -39,16 +39,16 @@ def _names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
-def _bytes_of(program: Program, *arguments: str) -> bytes:
+def _bytes_of(goods: Program, *arguments: str) -> bytes:
     """What a command writes on stdout, line ends as they are."""
-    return subprocess.run([PROGRAM, *arguments], env=program.environ(), capture_output=True, check=True).stdout
+    return subprocess.run([PROGRAM, *arguments], env=goods.environ(), capture_output=True, check=True).stdout
 
 
-def test_a_reader_that_has_enough_ends_it_quietly(program: Program) -> None:
-    program.run("sample", "5000")
+def test_a_reader_that_has_enough_ends_it_quietly(goods: Program) -> None:
+    goods.run("sample", "5000")
     process = subprocess.Popen(
         [PROGRAM, "export", "--format", "ndjson"],
-        env=program.environ(),
+        env=goods.environ(),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )
@@ -72,39 +72,39 @@ def test_a_reader_that_has_enough_ends_it_quietly(program: Program) -> None:
         (("--category", "x" * 101), "--category"),
     ],
 )
-def test_a_wrong_option_is_named(program: Program, arguments: tuple[str, ...], option: str) -> None:
-    ended = program.run("export", *arguments)
+def test_a_wrong_option_is_named(goods: Program, arguments: tuple[str, ...], option: str) -> None:
+    ended = goods.run("export", *arguments)
     assert (ended.returncode, ended.stdout) == (2, "")
     assert option in ended.stderr
     assert "Usage: goods export" in ended.stderr
 
 
-def test_what_fails_leaves_the_old_file_and_says_why_in_one_line(program: Program, tmp_path: Path) -> None:
+def test_what_fails_leaves_the_old_file_and_says_why_in_one_line(goods: Program, tmp_path: Path) -> None:
     file = tmp_path / "goods.csv"
     file.write_text("old")
-    ended = program.run("export", "--output", str(file), DB_HOST=str(tmp_path))
+    ended = goods.run("export", "--output", str(file), DB_HOST=str(tmp_path))
     assert ended.returncode == 1
     assert ended.stderr == f"goods: cannot export goods at {tmp_path}: The database does not answer at the moment.\n"
     assert _names(tmp_path) == ["goods.csv"]
     assert file.read_text() == "old"
 
 
-def test_a_file_that_cannot_be_written_is_told_in_one_line(program: Program, tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_written_is_told_in_one_line(goods: Program, tmp_path: Path) -> None:
     missing = tmp_path / "none" / "goods.csv"
-    ended = program.run("export", "--output", str(missing), DB_HOST=str(tmp_path))
+    ended = goods.run("export", "--output", str(missing), DB_HOST=str(tmp_path))
     assert ended.returncode == 1
     assert ended.stderr == f"goods: cannot write {missing}: No such file or directory\n"
 
 
-def test_a_named_pipe_stays_one_and_a_link_leads_to_the_file(program: Program, tmp_path: Path) -> None:
-    program.run("sample", "10")
+def test_a_named_pipe_stays_one_and_a_link_leads_to_the_file(goods: Program, tmp_path: Path) -> None:
+    goods.run("sample", "10")
     pipe, file, link = (tmp_path / name for name in ("pipe", "file.csv", "link.csv"))
     os.mkfifo(pipe)
     link.symlink_to(file)
-    process = subprocess.Popen([PROGRAM, "export", "--output", pipe], env=program.environ(), stderr=subprocess.DEVNULL)
+    process = subprocess.Popen([PROGRAM, "export", "--output", pipe], env=goods.environ(), stderr=subprocess.DEVNULL)
     taken = pipe.read_bytes()
     assert process.wait(timeout=60) == 0
-    assert program.run("export", "--output", str(link)).returncode == 0
+    assert goods.run("export", "--output", str(link)).returncode == 0
     assert stat.S_ISFIFO(pipe.stat().st_mode)
     assert link.is_symlink()
     assert file.read_bytes() == taken

@@ -10,26 +10,10 @@ from typing import Any
 
 import pytest
 
-from app.config.conf import Settings
 from tests.commands.conftest import Program
 
 REAL_FILE = Path(__file__).parents[3] / "shared" / "data" / "online_retail.csv"
 _MAPPING = ("--map", "sku=StockCode,name=Description,price=UnitPrice,stock=Quantity", "--set", "category=retail")
-
-
-@pytest.fixture
-async def goods(settings: Settings, connection: Any) -> Program:
-    """The program on the run's own database, which is empty."""
-    await connection.execute("TRUNCATE goods, stock_movements, changes, imports CASCADE")
-    return Program(
-        {
-            "DB_HOST": str(settings.db_host),
-            "DB_PORT": str(settings.db_port),
-            "DB_USER": settings.db_user,
-            "DB_NAME": settings.db_name,
-            "LOG_LEVEL": "warning",
-        }
-    )
 
 
 def counted(output: str) -> dict[str, int]:
