@@ -4,6 +4,7 @@ import asyncio
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import cache
 
 from fastapi import FastAPI
 
@@ -104,7 +105,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         lifespan=_lifespan,
     )
     app.state.parts = parts
-    app.openapi = lambda: docs.describe(app)  # type: ignore[method-assign]  # FastAPI's documented way
+    app.openapi = cache(lambda: docs.describe(app))  # type: ignore[method-assign]  # FastAPI's documented way
     errors.install(app)
     # A path that is written out goes before the templates that it would match.
     for router in (

@@ -23,7 +23,11 @@ _ASSETS = {
 _DESCRIPTION = """A catalogue of goods and their stock.
 
 Errors are problem details (RFC 9457): `type` leads to a page that explains it. Every answer carries
-`X-Request-ID`, which is in the log line of its request too."""
+`X-Request-ID`, which is in the log line of its request too.
+
+What holds for every path: HEAD is answered wherever GET is. Query parameters that are unknown or repeated are refused
+(422), and so are unknown fields of a body. Another path is 404, another method 405 with `Allow`, a request that is not
+valid HTTP 400, 408 or 431: problem details all."""
 
 
 def describe(app: FastAPI) -> dict[str, Any]:

@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
+from pydantic import BaseModel, Field
 
 from app import __version__
 from app.rest.description import problems
@@ -29,9 +30,23 @@ LINKS = {
     "livez": "/livez",
     "readyz": "/readyz",
 }
+
+
+class Index(BaseModel):
+    """What the service says of itself."""
+
+    service: str = Field(description="Its name.", examples=["goods-api"])
+    version: str = Field(description="Its release.", examples=["1.0.0"])
+    currency: str = Field(description="The currency of all prices (ISO 4217).", examples=["EUR"])
+    links: dict[str, str] = Field(
+        description="Where everything is, by name; braces stand for a value of yours.",
+        examples=[{"goods": "/goods", "good": "/goods/{id}", "docs": "/docs"}],
+    )
+
+
 _ANSWERS: dict[int | str, dict[str, Any]] = {
+    200: {"model": Index, "description": "What this is."},
     **problems(),
-    200: {"content": {"application/json": {"schema": {"type": "object"}}}},
 }
 
 

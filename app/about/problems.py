@@ -5,6 +5,7 @@ from html import escape
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Request, Response
+from pydantic import BaseModel, Field
 
 from app.errors.catalogue import PROBLEMS, ProblemType
 from app.errors.domain import ProblemNotFound
@@ -12,14 +13,38 @@ from app.rest.description import problems
 from app.rest.routing import StrictRoute
 
 router = APIRouter(route_class=StrictRoute, tags=["about"])
-_OBJECT: dict[int | str, dict[str, Any]] = {
-    **problems(),
-    200: {"content": {"application/json": {"schema": {"type": "object"}}}},
-}
 
+
+class ProblemKind(BaseModel):
+    """One kind of problem."""
+
+    type: str = Field(description="What problems of this kind have as their `type`.", examples=["/problems/sku-taken"])
+    status: int = Field(description="The status code that it is answered with.", examples=[409])
+    title: str = Field(description="It in words.", examples=["The SKU belongs to another good"])
+    meaning: str = Field(description="What is the case.", examples=["SKUs are unique, and another good has this one."])
+    remedy: str = Field(description="What to do.", examples=["Choose another SKU."])
+
+
+class ProblemKinds(BaseModel):
+    """Every kind of problem."""
+
+    items: list[ProblemKind] = Field(description="By their status codes.")
+    next: None = Field(description="Always null: there is one page.")
+
+
+_ALL: dict[int | str, dict[str, Any]] = {
+    200: {"model": ProblemKinds, "description": "All of them."},
+    **problems(),
+}
 _ONE: dict[int | str, dict[str, Any]] = {
+    200: {
+        "model": ProblemKind,
+        "description": "What it means and what to do.",
+        "content": {
+            "text/html": {"schema": {"type": "string"}, "example": "<!doctype html><title>No such good</title>"}
+        },
+    },
     **problems("problem-not-found"),
-    200: {"content": {"text/html": {"schema": {"type": "string"}}, "application/json": {"schema": {"type": "object"}}}},
 }
 
 _PAGE = """<!doctype html>
@@ -37,7 +62,7 @@ code{{background:#8882;padding:.1em .3em;border-radius:.2em}} :root{{color-schem
 """
 
 
-@router.get("/problems", summary="Every kind of problem", response_class=Response, responses=_OBJECT)
+@router.get("/problems", summary="Every kind of problem", response_class=Response, responses=_ALL)
 async def list_problems() -> Response:
     """All problems that the service can answer with."""
     items = [_entry(problem) for problem in PROBLEMS.values()]

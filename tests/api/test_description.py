@@ -123,6 +123,9 @@ async def test_every_error_has_the_one_shape(document: dict[str, Any]) -> None:
         ("post", "/stock", {201, 400, 404, 408, 409, 413, 415, 422, 500, 503}),
         ("get", "/goods/{goods_id}/stock/movements", {200, 404, 422, 500, 503}),
         ("get", "/goods/export", {200, 422, 500, 503}),
+        ("post", "/goods/bulk", {200, 400, 408, 409, 413, 415, 422, 500, 503}),
+        ("post", "/imports", {202, 400, 408, 409, 413, 415, 422, 500, 503}),
+        ("post", "/imports/{import_id}/apply", {202, 404, 409, 422, 500, 503}),
         ("get", "/problems/{name}", {200, 404, 422, 500}),
         ("get", "/readyz", {200, 422, 500, 503}),
     ],
@@ -180,9 +183,12 @@ async def test_a_good_has_the_documented_fields_in_their_types(
 async def test_a_problem_has_the_documented_fields(client: httpx2.AsyncClient, document: dict[str, Any]) -> None:
     schema = document["components"]["schemas"]["Problem"]
     plain = (await client.get("/goods/0")).json()
-    with_errors = (await client.get("/goods/abc")).json()
+    good = await create(client, stock=3)
+    full = (await client.post(f"/goods/{good['id']}/stock", json={"delta": -5, "reason": "sale"})).json()
     assert set(schema["required"]) == set(plain)
-    assert set(schema["properties"]) == set(with_errors)
+    assert set(schema["properties"]) == set(full)
+    shown = document["components"]["examples"]["stock-too-low"]["value"]
+    assert shown == {**full, "instance": shown["instance"], "request_id": shown["request_id"]}
 
 
 class _Addresses(HTMLParser):

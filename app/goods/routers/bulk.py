@@ -8,7 +8,7 @@ from app.goods.routers.parameters import OriginOf
 from app.goods.routers.retries import RetriesOf
 from app.goods.schemas.bulk import BulkAnswer, BulkUpsert
 from app.goods.services.bulk import BulkService
-from app.rest.description import problems
+from app.rest.description import IDEMPOTENCY_KEY, JSON_BODY, problems
 from app.rest.routing import StrictRoute
 
 router = APIRouter(route_class=StrictRoute, tags=["goods"])
@@ -25,12 +25,9 @@ def _service(request: Request) -> BulkService:
     response_class=Response,
     responses={
         200: {"model": BulkAnswer, "description": "One result for each item, in their order."},
-        **problems(
-            "malformed-json", "idempotency-key-in-use", "body-too-large", "unsupported-media-type", "request-timeout",
-            database=True,
-        ),
+        **problems(*JSON_BODY, *IDEMPOTENCY_KEY, database=True),
     },
-)  # fmt: skip
+)
 async def upsert_goods(
     body: BulkUpsert,
     service: Annotated[BulkService, Depends(_service)],

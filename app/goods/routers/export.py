@@ -23,12 +23,16 @@ _CSV_EXAMPLE = (
     "id,sku,name,description,category,price,stock,version,created_at,updated_at\r\n"
     "17,KT-INS114,Storm lantern,,lamps,24.90,12,3,2026-11-23T09:30:00.000000Z,2026-11-23T09:41:12.080512Z\r\n"
 )
+_NDJSON_EXAMPLE = (
+    '{"id":17,"sku":"KT-INS114","name":"Storm lantern","description":"","category":"lamps","price":"24.90","stock":12,'
+    '"version":3,"created_at":"2026-11-23T09:30:00.000000Z","updated_at":"2026-11-23T09:41:12.080512Z"}\n'
+)
 _ANSWERS: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "All goods that match, by rising id; with `q`, the best match first.",
         "content": {
             "text/csv": {"schema": {"type": "string"}, "example": _CSV_EXAMPLE},
-            "application/x-ndjson": {"schema": {"$ref": "#/components/schemas/GoodsRead"}},
+            "application/x-ndjson": {"schema": {"type": "string"}, "example": _NDJSON_EXAMPLE},
         },
         "headers": {
             "Content-Disposition": {"description": "A name for the file.", "schema": {"type": "string"}},

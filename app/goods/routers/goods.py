@@ -20,19 +20,25 @@ from app.goods.routers.parameters import (
 from app.goods.routers.retries import RetriesOf
 from app.goods.schemas.goods import CategoryPage, GoodsCreate, GoodsPage, GoodsPatch, GoodsRead, GoodsReplace
 from app.goods.schemas.list import GoodsFilter, Limit
-from app.rest.description import problems
+from app.rest.description import IDEMPOTENCY_KEY, JSON_BODY, problems
 from app.rest.routing import LeanRoute, StrictRoute
 
 router = APIRouter(route_class=StrictRoute, tags=["goods"])
 lean = APIRouter(route_class=LeanRoute, tags=["goods"])
 
 _OF_A_CHANGE = (
-    "malformed-json", "goods-not-found", "sku-taken", "version-conflict", "precondition-failed",
-    "body-too-large", "unsupported-media-type", "request-timeout", "precondition-required",
+    *JSON_BODY, "goods-not-found", "sku-taken", "version-conflict", "precondition-failed", "precondition-required",
 )  # fmt: skip
-_ETAG = {"ETag": {"description": "Names this version of the good.", "schema": {"type": "string"}}}
-_ONE: dict[str, Any] = {"model": GoodsRead, "headers": _ETAG}
-_LINK = {"Link": {"description": 'The next page, as rel="next".', "schema": {"type": "string"}}}
+_ETAG = {"ETag": {"description": "Names this version of the good.", "schema": {"type": "string"}, "example": '"17-1"'}}
+_ONE: dict[str, Any] = {"model": GoodsRead, "description": "The good.", "headers": _ETAG}
+_LINK = {
+    "Link": {
+        "description": 'The next page, as rel="next"; not there on the last one.',
+        "schema": {"type": "string"},
+        "example": '</goods?after=WyI3ZjNhIiw1MF0>; rel="next"',
+    }
+}
+_LOCATION = {"Location": {"description": "The good.", "schema": {"type": "string"}, "example": "/goods/17"}}
 _NOT_MODIFIED: dict[int | str, dict[str, Any]] = {
     304: {"description": "The caller has this version.", "headers": _ETAG}
 }
@@ -42,8 +48,11 @@ def _parameter(name: str, where: str, schema: dict[str, Any], text: str) -> dict
     return {"name": name, "in": where, "required": where == "path", "schema": schema, "description": text}
 
 
+_SKU_SCHEMA = {"type": "string", "minLength": 1, "maxLength": 64, "examples": ["LAN-0012"]}
+
+
 _IF_NONE_MATCH = _parameter(
-    "If-None-Match", "header", {"type": "string"}, "Answer 304 if the good still has this ETag."
+    "If-None-Match", "header", {"type": "string", "examples": ['"17-1"']}, "Answer 304 if the good still has this ETag."
 )
 
 
@@ -51,7 +60,7 @@ _IF_NONE_MATCH = _parameter(
     "/goods",
     summary="List goods",
     response_class=Response,
-    responses={200: {"model": GoodsPage, "headers": _LINK}, **problems(database=True)},
+    responses={200: {"model": GoodsPage, "description": "One page.", "headers": _LINK}, **problems(database=True)},
 )
 async def list_goods(request: Request, wanted: Annotated[GoodsFilter, Query()], lists: Lists) -> Response:
     """Page by page: `next` is the `after` of the next page, and every page costs the same."""
@@ -65,13 +74,8 @@ async def list_goods(request: Request, wanted: Annotated[GoodsFilter, Query()], 
     summary="Create a good",
     response_class=Response,
     responses={
-        201: {
-            **_ONE,
-            "headers": {**_ETAG, "Location": {"description": "The good.", "schema": {"type": "string"}}},
-        },
-        **problems(
-            "malformed-json", "sku-taken", "body-too-large", "unsupported-media-type", "request-timeout", database=True
-        ),
+        201: {**_ONE, "headers": {**_ETAG, **_LOCATION}},
+        **problems(*JSON_BODY, *IDEMPOTENCY_KEY, "sku-taken", database=True),
     },
 )
 async def create_goods(body: GoodsCreate, service: Service, origin: OriginOf, retries: RetriesOf) -> Response:
@@ -89,13 +93,13 @@ async def create_goods(body: GoodsCreate, service: Service, origin: OriginOf, re
     responses={200: _ONE, **_NOT_MODIFIED, **problems("goods-not-found", database=True)},
     openapi_extra={
         "parameters": [
-            _parameter("sku", "path", {"type": "string"}, "The SKU; slashes in it are part of the path."),
+            _parameter("sku", "path", _SKU_SCHEMA, "The SKU, case-sensitive; slashes in it are part of the path."),
             _IF_NONE_MATCH,
         ]
     },
 )
 async def read_goods_by_sku(request: Request) -> Response:
-    """Case-sensitive."""
+    """The good that has exactly this SKU, as it is now. A deleted good has none any more."""
     good = await queries_of(request).by_sku(path_sku(request))
     return read_answer(good, header_list(request, b"if-none-match"))
 
@@ -107,7 +111,7 @@ async def read_goods_by_sku(request: Request) -> Response:
     responses={200: _ONE, **_NOT_MODIFIED, **problems("goods-not-found", database=True)},
     openapi_extra={
         "parameters": [
-            _parameter("goods_id", "path", {"type": "integer"}, "The good's id."),
+            _parameter("goods_id", "path", {"type": "integer", "examples": [17]}, "The good's id."),
             _IF_NONE_MATCH,
         ]
     },
@@ -136,7 +140,7 @@ async def replace_goods(
     "/goods/{goods_id}",
     summary="Change some fields of a good",
     response_class=Response,
-    responses={200: _ONE, **problems(*_OF_A_CHANGE, database=True)},
+    responses={200: _ONE, **problems(*_OF_A_CHANGE, *IDEMPOTENCY_KEY, database=True)},
 )
 async def patch_goods(  # noqa: PLR0917 - a parameter for each thing that the framework resolves
     goods_id: GoodsId,
@@ -158,7 +162,10 @@ async def patch_goods(  # noqa: PLR0917 - a parameter for each thing that the fr
     status_code=204,
     summary="Delete a good",
     response_class=Response,
-    responses=problems("goods-not-found", "precondition-failed", "precondition-required", database=True),
+    responses={
+        204: {"description": "The good is deleted."},
+        **problems("goods-not-found", "precondition-failed", "precondition-required", database=True),
+    },
 )
 async def delete_goods(goods_id: GoodsId, service: Service, conditions: ConditionsOf, origin: OriginOf) -> Response:
     """Its SKU can be used again; its history stays."""
@@ -170,13 +177,15 @@ async def delete_goods(goods_id: GoodsId, service: Service, conditions: Conditio
     "/categories",
     summary="List the categories in use",
     response_class=Response,
-    responses={200: {"model": CategoryPage, "headers": _LINK}, **problems(database=True)},
+    responses={200: {"model": CategoryPage, "description": "One page.", "headers": _LINK}, **problems(database=True)},
 )
 async def list_categories(
     request: Request,
     categories: CategoriesOf,
     limit: Annotated[Limit, Query(description="How many categories at most.")] = 50,
-    after: Annotated[str | None, Query(description="The `next` of the page before.")] = None,
+    after: Annotated[
+        str | None, Query(description="The `next` of the page before.", examples=["WyI3ZjNhIiw1MF0"])
+    ] = None,
 ) -> Response:
     """By name, with how many goods each has; goods without a category count under the empty name."""
     documents, token = await categories.page(after=after, limit=limit)

@@ -21,7 +21,7 @@ from app.goods.schemas.imports import ImportPage, ImportRead, ImportRowPage
 from app.goods.schemas.list import Limit
 from app.goods.services.imports.asking import ask_for
 from app.goods.services.imports.uploading import begin_upload
-from app.rest.description import problems
+from app.rest.description import IDEMPOTENCY_KEY, problems
 from app.rest.routing import StrictRoute
 
 router = APIRouter(route_class=StrictRoute, tags=["imports"])
@@ -29,7 +29,7 @@ _FORMATS = {"text/csv": "csv", "application/x-ndjson": "ndjson"}
 _PIECE = 1 << 20  # bytes that are stored at a time
 
 ImportId = Annotated[int, Path(description="The import's id.", examples=[7], le=MAX_ID), BeforeValidator(integer_text)]
-After = Annotated[str | None, Query(description="The `next` of the page before.")]
+After = Annotated[str | None, Query(description="The `next` of the page before.", examples=["WyI3ZjNhIiw1MF0"])]
 
 
 def _options(  # noqa: PLR0917 - an option each
@@ -48,10 +48,13 @@ def _options(  # noqa: PLR0917 - an option each
         Query(alias="set", description="Fields that are the same for every line.", examples=["category=retail"]),
     ] = None,
     delimiter: Annotated[
-        str | None, Query(description="Between cells: one character, or comma, semicolon, tab or pipe.")
+        str | None,
+        Query(description="Between cells: one character, or comma, semicolon, tab or pipe.", examples=["semicolon"]),
     ] = None,
-    encoding: Annotated[str | None, Query(description="The file's encoding, as Python names it.")] = None,
-    decimal: Annotated[str | None, Query(description="The decimal sign of prices: `.` or `,`.")] = None,
+    encoding: Annotated[
+        str | None, Query(description="The file's encoding, as Python names it.", examples=["cp1252"])
+    ] = None,
+    decimal: Annotated[str | None, Query(description="The decimal sign of prices: `.` or `,`.", examples=[","])] = None,
     escape: Annotated[
         Literal["none", "apostrophe"] | None,
         Query(description="`apostrophe`: take off what the export puts before cells that a spreadsheet would run."),
@@ -94,7 +97,7 @@ _ACCEPTED: dict[int | str, dict[str, Any]] = {
     202: {
         "model": ImportRead,
         "description": "The import; look at it again to see how it goes on.",
-        "headers": {"Location": {"description": "The import.", "schema": {"type": "string"}}},
+        "headers": {"Location": {"description": "The import.", "schema": {"type": "string"}, "example": "/imports/7"}},
     }
 }
 _BODY = {
@@ -119,11 +122,12 @@ _BODY = {
     responses={
         **_ACCEPTED,
         **problems(
-            "idempotency-key-in-use", "body-too-large", "unsupported-media-type", "request-timeout", database=True
+            *IDEMPOTENCY_KEY, "malformed-request", "body-too-large", "unsupported-media-type", "request-timeout",
+            database=True,
         ),
     },
     openapi_extra=_BODY,
-)
+)  # fmt: skip
 async def upload_import(
     request: Request, options: Annotated[ImportOptions, Depends(_options)], origin: OriginOf, retries: RetriesOf
 ) -> Response:
@@ -160,7 +164,7 @@ async def _pieces(request: Request) -> AsyncIterator[bytes]:
     "/imports",
     summary="List imports",
     response_class=Response,
-    responses={200: {"model": ImportPage}, **problems(database=True)},
+    responses={200: {"model": ImportPage, "description": "One page."}, **problems(database=True)},
 )
 async def list_imports(
     request: Request,
@@ -177,7 +181,7 @@ async def list_imports(
     "/imports/{import_id}",
     summary="Read an import",
     response_class=Response,
-    responses={200: {"model": ImportRead}, **problems("import-not-found", database=True)},
+    responses={200: {"model": ImportRead, "description": "The import."}, **problems("import-not-found", database=True)},
 )
 async def read_import(import_id: ImportId, imports: ImportsOf) -> Response:
     """Its state, its progress, and how many lines do what."""
@@ -188,7 +192,10 @@ async def read_import(import_id: ImportId, imports: ImportsOf) -> Response:
     "/imports/{import_id}/rows",
     summary="List an import's lines",
     response_class=Response,
-    responses={200: {"model": ImportRowPage}, **problems("import-not-found", database=True)},
+    responses={
+        200: {"model": ImportRowPage, "description": "One page."},
+        **problems("import-not-found", database=True),
+    },
 )
 async def list_import_rows(  # noqa: PLR0917 - a parameter each
     request: Request,
@@ -227,7 +234,10 @@ def _plain(value: Any) -> Any:
     responses={
         200: {
             "description": "The refused lines as they came, under the file's own header.",
-            "content": {media: {"schema": {"type": "string"}} for media in _FORMATS},
+            "content": {
+                "text/csv": {"schema": {"type": "string"}, "example": "sku,name,price\nLAN-0012,,24.90\n"},
+                "application/x-ndjson": {"schema": {"type": "string"}, "example": '{"sku": "LAN-0012", "name": ""}\n'},
+            },
         },
         **problems("import-not-found", database=True),
     },
@@ -258,7 +268,7 @@ def _step(name: Literal["apply", "undo"], summary: str, text: str) -> None:
         response_class=Response,
         responses={
             **_ACCEPTED,
-            **problems("import-not-found", "import-wrong-state", "idempotency-key-in-use", database=True),
+            **problems("import-not-found", "import-wrong-state", *IDEMPOTENCY_KEY, database=True),
         },
     )(ask)
 

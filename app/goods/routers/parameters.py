@@ -15,8 +15,10 @@ from app.goods.services.origin import Origin
 from app.rest.conditions import Conditions
 
 GoodsId = Annotated[int, Path(description="The good's id.", examples=[17]), BeforeValidator(integer_text)]
-IfMatch = Annotated[str | None, Header(description='Change the good only if this is its ETag, as in `"17-3"`.')]
-IfNoneMatch = Annotated[str | None, Header(description="Change the good only if this is not its ETag.")]
+IfMatch = Annotated[str | None, Header(description="Change the good only if this is its ETag.", examples=['"17-1"'])]
+IfNoneMatch = Annotated[
+    str | None, Header(description="Change the good only if this is not its ETag.", examples=['"17-1"'])
+]
 
 _SKU: TypeAdapter[str] = TypeAdapter(Sku)
 

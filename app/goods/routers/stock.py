@@ -13,15 +13,12 @@ from app.goods.schemas.stock import Basket, BasketMoved, MovementPage, MovementR
 from app.goods.services.goods import Written
 from app.goods.services.stock import StockService
 from app.rest.conditions import etag
-from app.rest.description import problems
+from app.rest.description import IDEMPOTENCY_KEY, JSON_BODY, problems
 from app.rest.routing import StrictRoute
 
 router = APIRouter(route_class=StrictRoute, tags=["stock"])
 
-_OF_A_MOVE = (
-    "malformed-json", "goods-not-found", "stock-too-low", "stock-too-high", "idempotency-key-in-use",
-    "body-too-large", "unsupported-media-type", "request-timeout",
-)  # fmt: skip
+_OF_A_MOVE = (*JSON_BODY, *IDEMPOTENCY_KEY, "goods-not-found", "stock-too-low", "stock-too-high")
 _MOVED: dict[str, Any] = {
     "model": MovementRead,
     "description": "The movement.",
@@ -103,7 +100,9 @@ async def list_movements(  # noqa: PLR0917 - a parameter each
     movements: Annotated[Movements, Depends(_movements)],
     reason: Annotated[Reason | None, Query(description="Only movements for this reason.")] = None,
     limit: Annotated[Limit, Query(description="How many movements at most.")] = 50,
-    after: Annotated[str | None, Query(description="The `next` of the page before.")] = None,
+    after: Annotated[
+        str | None, Query(description="The `next` of the page before.", examples=["WyI3ZjNhIiw1MF0"])
+    ] = None,
 ) -> Response:
     """Newest first. They stay readable when the good is deleted, and their deltas add up to its stock."""
     documents, token = await movements.page(goods_id, reason=reason, after=after, limit=limit)

@@ -38,6 +38,16 @@ class _Input(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, json_schema_extra=only_real_defaults)
 
 
+def _shown(example: dict[str, Any]) -> ConfigDict:
+    """What is added to a body's configuration so that its description shows `example`."""
+
+    def described(schema: dict[str, Any]) -> None:
+        only_real_defaults(schema)
+        schema["examples"] = [example]
+
+    return ConfigDict(json_schema_extra=described)
+
+
 class GoodsCreate(_Input):
     """A new good. Without `sku` it is given one."""
 
@@ -52,9 +62,9 @@ class GoodsCreate(_Input):
 class _ReadOnly(_Input):
     """What only the server sets: accepted where it equals what is stored, so that a GET can be sent back."""
 
-    id: Given[Identifier] = Field(default=None, description="Read-only: must equal the path's id.")
+    id: Given[Identifier] = Field(default=None, description="Read-only: must equal the path's id.", examples=[17])
     version: Given[Version] = Field(
-        default=None, description="Read-only: when it is not the stored version, the answer is 409."
+        default=None, description="Read-only: when it is not the stored version, the answer is 409.", examples=[1]
     )
     created_at: Given[Moment] = Field(default=None, description="Read-only: must equal what is stored.")
     updated_at: Given[Moment] = Field(default=None, description="Read-only: must equal what is stored.")
@@ -62,6 +72,8 @@ class _ReadOnly(_Input):
 
 class GoodsReplace(_ReadOnly):
     """All of a good. `sku` and `stock` stay when they are left out; other fields take their default."""
+
+    model_config = _shown({"name": "Storm lantern", "category": "Lighting", "price": "26.90", "version": 1})
 
     sku: Given[Sku] = None
     name: Name
@@ -73,6 +85,8 @@ class GoodsReplace(_ReadOnly):
 
 class GoodsPatch(_ReadOnly):
     """Some fields of a good (RFC 7396). Null empties a description or category; nothing else can be null."""
+
+    model_config = _shown({"price": "26.90"})
 
     sku: Given[Sku] = None
     name: Given[Name] = None
@@ -113,7 +127,9 @@ class GoodsPage(BaseModel):
         description="The token for `after` that gives the next page; null on the last one.",
         examples=["WyI3ZjNhIiw1MF0"],
     )
-    count: int | None = Field(description="How many goods the filters match, when `count` asked for it.")
+    count: int | None = Field(
+        description="How many goods the filters match, when `count` asked for it; null otherwise.", examples=[4271]
+    )
 
 
 class CategoryCount(BaseModel):
@@ -127,4 +143,7 @@ class CategoryPage(BaseModel):
     """One page of the categories."""
 
     items: list[CategoryCount] = Field(description="By name.")
-    next: str | None = Field(description="The token for `after` that gives the next page; null on the last one.")
+    next: str | None = Field(
+        description="The token for `after` that gives the next page; null on the last one.",
+        examples=["WyI3ZjNhIiw1MF0"],
+    )

@@ -25,7 +25,9 @@ class ImportRead(BaseModel):
 
     id: int = Field(description="Given by the server.", examples=[7])
     state: State = Field(description="How far it is.", examples=["planned"])
-    progress: float = Field(ge=0, le=1, description="How much of the step under way is done, from 0 to 1.")
+    progress: float = Field(
+        ge=0, le=1, description="How much of the step under way is done, from 0 to 1.", examples=[1.0]
+    )
     counts: ImportCounts = Field(description="Lines by what becomes of them, once it is planned.")
     options: dict[str, Any] = Field(description="How the file is read.", examples=[{"format": "csv", "delimiter": ","}])
     problem: dict[str, Any] | None = Field(
@@ -37,8 +39,8 @@ class ImportRead(BaseModel):
     request_id: str = Field(description="The request that uploaded it.", examples=["0af7651916cd43dd8448eb211c80319c"])
     created_at: Moment = Field(description="When the upload began.")
     planned_at: Moment | None = Field(description="When it was planned.")
-    applied_at: Moment | None = Field(description="When it was applied.")
-    undone_at: Moment | None = Field(description="When it was undone.")
+    applied_at: Moment | None = Field(description="When it was applied.", examples=[None])
+    undone_at: Moment | None = Field(description="When it was undone.", examples=[None])
 
 
 class ImportPage(BaseModel):
@@ -63,7 +65,8 @@ class ImportRowRead(BaseModel):
     sku: str | None = Field(description="The SKU; null where it can't be read.", examples=["LAN-0012"])
     goods_id: int | None = Field(description="The good; null for a new one until it is applied.", examples=[17])
     changes: dict[str, FieldChange] = Field(
-        description="The fields that it writes; none where a later line for its SKU does."
+        description="The fields that it writes; none where a later line for its SKU does.",
+        examples=[{"price": {"before": "24.90", "after": "26.90"}}],
     )
     problem: str | None = Field(description="Why it is refused.", examples=[None])
 

@@ -37,7 +37,7 @@ class GoodsSelection(BaseModel):
     min_price: PriceBound | None = Field(None, description="Only goods that cost at least this much.")
     max_price: PriceBound | None = Field(None, description="Only goods that cost at most this much.")
     in_stock: Literal["true", "false"] | None = Field(
-        None, description="true: only goods with stock; false: only goods without."
+        None, description="`true`: only goods with stock; `false`: only goods without."
     )
 
 
@@ -46,7 +46,7 @@ class GoodsFilter(GoodsSelection):
 
     sort: Sort = Field("id", description="The order; `-` for descending. Equal goods come in the order of ids.")
     limit: Limit = Field(50, description="How many goods at most.")
-    after: str | None = Field(None, description="The `next` of the page before.")
+    after: str | None = Field(None, description="The `next` of the page before.", examples=["WyI3ZjNhIiw1MF0"])
     count: Literal["none", "estimated", "exact"] = Field(
         "none", description="Whether to count all goods that match: exact counting reads them all."
     )
