@@ -167,5 +167,10 @@ SELECT {document("g")}::text AS document FROM (
   SELECT * FROM goods g{where(found)} ORDER BY {order.by("g")} LIMIT ${n + 1}::bigint
 ) g WHERE (SELECT {matching} FROM goods_search s WHERE s.goods_id = g.id) ORDER BY {order.by("g")} LIMIT ${n}
 """  # noqa: S608 - constants only
-    left = f"SELECT count(*) > ${q}::bigint AS more FROM (SELECT FROM goods g{where(found)} LIMIT ${q}::bigint + 1) g"  # noqa: S608 - constants only
+    # In the order of the walk, so that it is read from the same index.
+    left = f"""
+SELECT count(*) > ${q}::bigint AS more FROM (
+  SELECT FROM goods g{where(found)} ORDER BY {order.by("g")} LIMIT ${q}::bigint + 1
+) g
+"""  # noqa: S608 - constants only
     return Statements(few, walked, left)
