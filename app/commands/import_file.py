@@ -46,7 +46,9 @@ def import_file(settings: Settings, file: Path, options: ImportOptions, choice: 
     if not (choice.plan_only or choice.yes or sys.stdin.isatty()):
         announce("goods: there is no terminal to ask on: --yes applies the file, --plan only shows what it would do")
         sys.exit(2)
-    configure_logging(level=settings.log_level, form=settings.log_format, version=__version__)
+    # A person reads the summary; what the log has to say to them is what went wrong.
+    level = "debug" if settings.log_level == "debug" else "warning"
+    configure_logging(level=level, form=settings.log_format, version=__version__)
     with database_settings(settings) as configured:
         migrate_or_exit(configured)
         try:

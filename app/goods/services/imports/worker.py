@@ -73,10 +73,8 @@ class ImportWorker:
         if done is None:
             return
         self._metrics.import_ended(done.state, done.problem, done.counts)
-        log.info(
-            "an import is %s", done.state,
-            extra={"event": "import.step", "import_id": import_id, "state": done.state, "problem": done.problem},
-        )  # fmt: skip
+        problem = f" ({done.problem})" if done.problem else ""
+        log.info("import %d is %s%s", import_id, done.state, problem, extra={"event": "import.step"})
 
 
 async def _in_a_process(settings: Settings, import_id: int) -> Done | None:
