@@ -32,7 +32,7 @@ run: .venv/installed  ## serve on http://127.0.0.1:8000, with an embedded Postgr
 
 COVERAGE ?= --no-cov
 test: .venv/installed  ## the test suite, against a real PostgreSQL that it starts itself
-	@.venv/bin/python -m pytest -n 2 $(COVERAGE) -m "not proof"
+	@.venv/bin/python -m pytest -n 2 --dist worksteal $(COVERAGE) -m "not proof"
 
 check: .venv/installed  ## format, lint, types, import rules, then the tests, with the coverage they have
 	@.venv/bin/ruff format --check .
