@@ -25,8 +25,8 @@ from data.sample import generate
 from tests.conftest import Service, settings_for
 from tests.serving import serving
 
-# Without those of the tasks that look, now and then, whether an import or an old answer waits for them. (The text can be
-# missing for a moment after a reset.)
+# Without those of the tasks that look, now and then, whether an import or an old answer waits for them. (The text can
+# be missing for a moment after a reset.)
 _CALLS = """
 SELECT coalesce(sum(calls), 0)::int FROM pg_stat_statements s JOIN pg_database d ON d.oid = s.dbid
 WHERE d.datname = current_database() AND coalesce(query, '') NOT LIKE ALL (
