@@ -14,14 +14,17 @@ from app.config.conf import ConfigurationError, Settings, load_settings
 from app.database.db import Database
 from app.errors import http as errors
 from app.goods.queries.categories import Categories
+from app.goods.queries.changes import Changes
 from app.goods.queries.export import GoodsExports
 from app.goods.queries.goods import GoodsQueries
 from app.goods.queries.import_rows import ImportRows
 from app.goods.queries.imports import Imports
 from app.goods.queries.lists import GoodsLists
 from app.goods.queries.movements import Movements
-from app.goods.routers import bulk, export, goods, imports, stock
+from app.goods.queries.past import PastGoods
+from app.goods.routers import bulk, changes, export, goods, imports, stock
 from app.goods.services.bulk import BulkService
+from app.goods.services.feed import Feed
 from app.goods.services.gauges import GaugeRefresher
 from app.goods.services.goods import GoodsService
 from app.goods.services.idempotency import Idempotency
@@ -34,6 +37,7 @@ from app.logs.access import AccessLog
 from app.logs.pipeline import configure_logging
 from app.metrics.database import DatabaseMetrics
 from app.metrics.exposition import Exposition
+from app.metrics.feed import FeedMetrics
 from app.metrics.goods import GoodsMetrics
 from app.metrics.http import HttpMetrics
 from app.middleware.access_log import AccessLogMiddleware
@@ -55,6 +59,7 @@ class Parts:
         registry = self.exposition.registry
         self.http_metrics = HttpMetrics(registry)
         self.goods_metrics = GoodsMetrics(registry)
+        self.feed_metrics = FeedMetrics(registry)
         self.database_metrics = DatabaseMetrics(registry)
         self.database = Database(settings, self.database_metrics)
         self.readiness = Readiness(self.database, self.lifecycle, deadline=settings.connect_timeout)
@@ -66,6 +71,12 @@ class Parts:
         self.goods_service = GoodsService(self.database, self.goods_metrics, require_if_match=settings.require_if_match)
         self.stock_service = StockService(self.database, self.goods_metrics)
         self.movements = Movements(self.database, self.goods_metrics)
+        self.feed = Feed(self.database, self.feed_metrics, retention=settings.feed_retention)
+        self.lifecycle.on_drain(self.feed.end)
+        self.changes = Changes(
+            self.database, self.goods_metrics, self.feed_metrics, self.feed, max_streams=settings.max_streams
+        )
+        self.past_goods = PastGoods(self.database, self.goods_metrics)
         self.bulk_service = BulkService(self.database, self.goods_metrics)
         self.imports = Imports(self.database)
         self.import_rows = ImportRows(self.database)
@@ -82,6 +93,7 @@ class Parts:
     def sample(self) -> None:
         """Bring the metrics that need no database up to date, before they are shown."""
         self.exposition.sample()
+        self.feed_metrics.sample()
         self.database_metrics.sample(self.database.pools)
 
 
@@ -114,6 +126,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         goods.lean,
         goods.router,
         stock.router,
+        changes.router,
         imports.router,
         health.router,
         index.router,
@@ -150,6 +163,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     await parts.database.open()
     tasks = [
         asyncio.create_task(parts.gauges.run()),
+        asyncio.create_task(parts.feed.run()),
         asyncio.create_task(parts.idempotency.run()),
         asyncio.create_task(parts.import_worker.run()),
     ]

@@ -17,6 +17,8 @@ LINKS = {
     "good": "/goods/{id}",
     "good_by_sku": "/goods/by-sku/{sku}",
     "stock_movements": "/goods/{id}/stock/movements",
+    "history": "/goods/{id}/history",
+    "changes": "/changes",
     "export": "/goods/export",
     "categories": "/categories",
     "imports": "/imports",

@@ -89,7 +89,7 @@ async def _import(settings: Settings, file: Path, options: ImportOptions, choice
 async def _apply(settings: Settings, import_id: int) -> None:
     conflicts = await run(settings, import_id, "apply", _ORIGIN)
     if conflicts:
-        sys.exit(f"goods: {conflicts} line(s) count on values that somebody has just changed: nothing was changed")
+        sys.exit(f"goods: lines that count on values that somebody has just changed: {conflicts}; nothing was changed")
     typer.echo(f"Applied, as import {import_id}.")
 
 

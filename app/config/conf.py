@@ -115,6 +115,15 @@ class Settings(BaseModel):
         le=8_760,
         description="Hours that the answer to a request with an Idempotency-Key is kept, from 24 on.",
     )
+    feed_retention: int | None = Field(
+        None,
+        ge=1,
+        le=36_500,
+        description="Days that changes are kept, for the change feed, histories and `as_of`. Not set: for ever.",
+    )
+    max_streams: int = Field(
+        500, ge=0, le=100_000, description="Streams of changes that one process serves at a time; more are 503."
+    )
     metrics_refresh: Seconds = Field(15.0, description="Seconds between refreshes of the gauges about the database.")
 
     @property

@@ -48,6 +48,23 @@ _ALL = (
         "Look the good up in the list, `GET /goods`.",
     ),
     ProblemType(
+        "cursor-gone",
+        410,
+        "The feed does not go on from this cursor",
+        "What came after the cursor (or, without one, the beginning) is not kept any more: FEED_RETENTION says for how"
+        " long changes are. Or the cursor is ahead of the feed: it is of another deployment, or the database was"
+        " restored to a state before it.",
+        "Take a cursor with `GET /changes?after=latest`, then read all goods anew (`GET /goods/export`), and follow the"
+        " feed from that cursor on.",
+    ),
+    ProblemType(
+        "history-trimmed",
+        410,
+        "The past is not kept for so long",
+        "The moment is before the oldest change that is kept: FEED_RETENTION says for how long changes are.",
+        "Ask for a later moment, or without `as_of` for the present.",
+    ),
+    ProblemType(
         "import-not-found",
         404,
         "No such import",

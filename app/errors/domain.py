@@ -89,6 +89,18 @@ class VersionConflict(GoodsApiError):
         super().__init__(f"The good is at version {current} by now.", faults=[fault])
 
 
+class CursorGone(GoodsApiError):
+    problem = "cursor-gone"
+
+
+class HistoryTrimmed(GoodsApiError):
+    problem = "history-trimmed"
+
+    def __init__(self) -> None:
+        fault = Fault("parameter", "as_of", "is before what is kept")
+        super().__init__("Changes of that time are not kept any more.", faults=[fault])
+
+
 class StockTooLow(GoodsApiError):
     problem = "stock-too-low"
 
@@ -184,8 +196,8 @@ class Overloaded(GoodsApiError):
     problem = "overloaded"
     retry_after = 1
 
-    def __init__(self) -> None:
-        super().__init__("Every connection to the database is busy.")
+    def __init__(self, detail: str = "Every connection to the database is busy.") -> None:
+        super().__init__(detail)
 
 
 class NotReady(GoodsApiError):

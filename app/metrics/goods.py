@@ -7,7 +7,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge
 
 OPERATIONS = (
     "create", "read", "list", "search", "export", "categories", "replace", "patch", "bulk", "delete",
-    "stock", "basket", "movements",
+    "stock", "basket", "movements", "changes", "history", "as_of",
 )  # fmt: skip
 IMPORT_RESULTS = ("planned", "applied", "undone", "failed", "conflict", "interrupted")
 MOVE_REASONS = ("receipt", "sale", "return", "correction", "count")
@@ -20,6 +20,8 @@ RESULTS = (
 # By the names of the catalogue of problems; anything else is a fault of ours.
 _RESULT_OF_PROBLEM = {
     "goods-not-found": "not_found",
+    "cursor-gone": "not_found",
+    "history-trimmed": "not_found",
     "sku-taken": "conflict",
     "version-conflict": "conflict",
     "stock-too-low": "refused",

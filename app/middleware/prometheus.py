@@ -5,11 +5,14 @@ from time import perf_counter
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.metrics.http import HttpMetrics
-from app.middleware.route import route_template
+from app.middleware.route import is_stream, route_template
 
 
 class PrometheusMiddleware:
-    """Counts each request once, when its answer begins; in progress until the answer is complete."""
+    """Counts each request once, when its answer begins; in progress until the answer is complete.
+
+    A stream is in progress until it begins: it says nothing about how busy the service is.
+    """
 
     def __init__(self, app: ASGIApp, *, metrics: HttpMetrics) -> None:
         self.app = app
@@ -22,9 +25,14 @@ class PrometheusMiddleware:
         started = perf_counter()
         method = scope["method"]
         in_progress = self._metrics.begin(method)
+        streaming = False
 
         async def counted(message: Message) -> None:
+            nonlocal streaming
             if message["type"] == "http.response.start":
+                streaming = is_stream(scope)
+                if streaming:
+                    in_progress.dec()
                 self._metrics.answered(
                     method,
                     route_template(scope),
@@ -37,4 +45,5 @@ class PrometheusMiddleware:
         try:
             await self.app(scope, receive, counted)
         finally:
-            in_progress.dec()
+            if not streaming:
+                in_progress.dec()

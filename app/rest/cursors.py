@@ -36,6 +36,14 @@ def decode(token: str, scope: str, *, length: int) -> list[Any]:
     return parts[1:]
 
 
+def integer(token: str, scope: str, *, most: int) -> int:
+    """The position of a token that has a single number from 1 to `most`. Raises InvalidInput like `decode`."""
+    (value,) = decode(token, scope, length=1)
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 < value <= most:
+        raise bad_position()
+    return value
+
+
 def _parsed(token: str) -> list[Any]:
     if len(token) > _LONGEST:
         raise bad_position()

@@ -54,9 +54,11 @@ class LeanRoute(StrictRoute):
 
     def get_route_handler(self) -> Handler:
         endpoint: Callable[[Request], Awaitable[Response]] = self.endpoint
+        described = (self.openapi_extra or {}).get("parameters", [])
+        known = frozenset(parameter["name"] for parameter in described if parameter["in"] == "query")
 
         async def lean(request: Request) -> Response:
-            check_target(request.scope, frozenset())
+            check_target(request.scope, known)
             return await endpoint(request)
 
         return lean

@@ -39,7 +39,8 @@ WITH ours AS (
   WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' AND relname <> 'alembic_version'
 )
 SELECT format('column %s.%s %s: %s, not null %s, default %s, identity %s, generated %s, collation %s',
-    o.relname, a.attnum, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull,
+    o.relname, row_number() OVER (PARTITION BY o.oid ORDER BY a.attnum), a.attname,
+    format_type(a.atttypid, a.atttypmod), a.attnotnull,
     coalesce(pg_get_expr(d.adbin, d.adrelid), 'none'), a.attidentity, a.attgenerated,
     coalesce(l.collname, 'none')) AS line
 FROM ours o JOIN pg_attribute a ON a.attrelid = o.oid AND a.attnum > 0 AND NOT a.attisdropped

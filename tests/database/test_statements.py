@@ -25,12 +25,12 @@ from data.sample import generate
 from tests.conftest import Service, settings_for
 from tests.serving import serving
 
-# Without those of the tasks that look, now and then, whether an import or an old answer waits for them. (The text can
-# be missing for a moment after a reset.)
+# Without those of the tasks that look, now and then, whether an import, an old answer or a change waits for them.
+# (The text can be missing for a moment after a reset.)
 _CALLS = """
 SELECT coalesce(sum(calls), 0)::int FROM pg_stat_statements s JOIN pg_database d ON d.oid = s.dbid
 WHERE d.datname = current_database() AND coalesce(query, '') NOT LIKE ALL (
-  '{%pg_stat_statements%,%FROM imports%,%DELETE FROM idempotency_records%}')
+  '{%pg_stat_statements%,%FROM imports%,%DELETE FROM idempotency_records%,%number_changes%}')
 """
 _GOOD = {"sku": "A", "name": "a", "price": "1.00", "stock": 3, "category": "c"}
 _SORTS = [f"{sign}{column}" for column in KEY_TYPES for sign in ("", "-")]
@@ -77,6 +77,10 @@ async def statements(client: httpx2.AsyncClient, connection: Any) -> Callable[[A
         ("POST", "/stock", {"json": {"lines": [{"sku": "A", "delta": -1}] * 3, "reason": "sale"}}, 201, 1),
         ("POST", "/stock", {"json": {"lines": [{"sku": "A", "delta": -9}] * 3, "reason": "sale"}}, 409, 1),
         ("GET", "/goods/1/stock/movements", {}, 200, 1),
+        ("GET", "/changes", {}, 200, 1),  # and one that numbers
+        ("GET", "/goods/1/history", {}, 200, 1),
+        ("GET", "/goods/1?as_of=2999-01-01T00:00:00Z", {}, 200, 1),
+        ("GET", "/goods/by-sku/A?as_of=2999-01-01T00:00:00Z", {}, 200, 1),
         ("GET", "/readyz", {}, 200, 1),
         ("GET", "/livez", {}, 200, 0),
         ("GET", "/metrics", {}, 200, 0),

@@ -26,6 +26,17 @@ def movement_document(row: str) -> str:
     return f"row_to_json((SELECT d FROM (SELECT {columns}, {created}) d))"  # noqa: S608 - constants only
 
 
+def change_document(row: str) -> str:
+    """An SQL expression of type json: the entry of the change feed in `row`, as ChangeRead describes it."""
+    columns = ", ".join(
+        f"{row}.{name}"
+        for name in (
+            "position", "goods_id", "sku", "operation", "version", "before", "after", "actor", "request_id",
+        )
+    )  # fmt: skip
+    return f"row_to_json((SELECT d FROM (SELECT {columns}, {_MOMENT.format(row=row, column='at')}) d))"  # noqa: S608 - constants only
+
+
 def import_document(row: str) -> str:
     """An SQL expression of type json: the import in `row`, as ImportRead describes it."""
     moments = ", ".join(

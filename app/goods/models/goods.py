@@ -16,18 +16,8 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSON
-from sqlalchemy.types import UserDefinedType
 
 metadata = MetaData()
-
-
-class Xid8(UserDefinedType[int]):
-    """PostgreSQL's 64-bit transaction id."""
-
-    cache_ok = True
-
-    def get_col_spec(self, **_: object) -> str:
-        return "xid8"
 
 
 def _sortable_text() -> Text:
@@ -92,9 +82,8 @@ changes = Table(
     metadata,
     # Taken after the row lock, so the versions of one good ascend by it.
     Column("seq", BigInteger, Identity(always=True), primary_key=True),
-    # Given once, by one numberer, after the transaction is known to be over: the place in the feed.
+    # Given once, by one numberer, to what has been committed (number_changes, in a migration): the place in the feed.
     Column("position", BigInteger),
-    Column("xid", Xid8, nullable=False, server_default=text("pg_current_xact_id()")),
     Column("goods_id", BigInteger, nullable=False),
     Column("sku", _sortable_text(), nullable=False),
     Column("operation", Text, nullable=False),
@@ -105,9 +94,17 @@ changes = Table(
     Column("request_id", Text, nullable=False),
     Column("at", DateTime(timezone=True), nullable=False),
     UniqueConstraint("position", name="changes_position_key"),
-    UniqueConstraint("goods_id", "version", name="changes_goods_id_version_key"),
+    # With `at`, so that a moment of a good's history is found without reading its entries.
+    UniqueConstraint("goods_id", "version", name="changes_goods_id_version_key", postgresql_include=["at"]),
     CheckConstraint("operation IN ('create', 'update', 'stock', 'delete')", name="changes_operation_known"),
     Index("changes_not_numbered", "seq", postgresql_where=text("position IS NULL")),
+    # When a SKU stopped being a good's: how the good that had it at some moment is found.
+    Index(
+        "changes_sku_given_up",
+        text("(before ->> 'sku')"),
+        "at",
+        postgresql_where=text("operation = 'delete' OR (operation = 'update' AND (before ->> 'sku') <> sku)"),
+    ),
 )
 
 # What search reads. Triggers on goods keep both tables (see the migration that makes them), so that nothing that

@@ -15,7 +15,7 @@ SELECT id, {movement_document("m")}::text FROM stock_movements m
 WHERE goods_id = $1 AND id < $2 AND ($3::text IS NULL OR reason = $3)
 ORDER BY id DESC LIMIT $4
 """  # noqa: S608 - constants only
-_EVER_EXISTED = """
+EVER_EXISTED = """
 SELECT EXISTS (SELECT FROM goods WHERE id = $1) OR EXISTS (SELECT FROM stock_movements WHERE goods_id = $1)
   OR EXISTS (SELECT FROM changes WHERE goods_id = $1)
 """
@@ -40,17 +40,10 @@ class Movements:
             if not 0 < goods_id <= MAX_ID:
                 raise GoodsNotFound
             scope = cursors.fingerprint("movements", goods_id, reason)
-            below = MAX_ID if after is None else _id(after, scope)
+            below = MAX_ID if after is None else cursors.integer(after, scope, most=MAX_ID)
             rows = await self._replica.read(MOVEMENTS, goods_id, below, reason, limit + 1)
             # The replica may not know yet that there is such a good.
-            if not rows and not (await self._primary.read(_EVER_EXISTED, goods_id))[0][0]:
+            if not rows and not (await self._primary.read(EVER_EXISTED, goods_id))[0][0]:
                 raise GoodsNotFound
             more = len(rows) > limit
             return [row[1] for row in rows[:limit]], cursors.encode(scope, rows[limit - 1][0]) if more else None
-
-
-def _id(token: str, scope: str) -> int:
-    (value,) = cursors.decode(token, scope, length=1)
-    if not isinstance(value, int) or isinstance(value, bool) or not 0 < value <= MAX_ID:
-        raise cursors.bad_position()
-    return value

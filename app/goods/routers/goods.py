@@ -12,7 +12,9 @@ from app.goods.routers.parameters import (
     Lists,
     OriginOf,
     Service,
+    as_of,
     header_list,
+    past_of,
     path_integer,
     path_sku,
     queries_of,
@@ -51,6 +53,12 @@ def _parameter(name: str, where: str, schema: dict[str, Any], text: str) -> dict
 _SKU_SCHEMA = {"type": "string", "minLength": 1, "maxLength": 64, "examples": ["LAN-0012"]}
 
 
+_AS_OF = _parameter(
+    "as_of",
+    "query",
+    {"type": "string", "format": "date-time", "examples": ["2026-11-23T09:30:00.000000Z"]},
+    "The good as it was at this moment: 404 before it was created and after it was deleted.",
+)
 _IF_NONE_MATCH = _parameter(
     "If-None-Match", "header", {"type": "string", "examples": ['"17-1"']}, "Answer 304 if the good still has this ETag."
 )
@@ -90,17 +98,19 @@ async def create_goods(body: GoodsCreate, service: Service, origin: OriginOf, re
     "/goods/by-sku/{sku:path}",  # noqa: FAST003 - a lean route takes the bare request
     summary="Read a good by its SKU",
     response_class=Response,
-    responses={200: _ONE, **_NOT_MODIFIED, **problems("goods-not-found", database=True)},
+    responses={200: _ONE, **_NOT_MODIFIED, **problems("goods-not-found", "history-trimmed", database=True)},
     openapi_extra={
         "parameters": [
             _parameter("sku", "path", _SKU_SCHEMA, "The SKU, case-sensitive; slashes in it are part of the path."),
+            _AS_OF,
             _IF_NONE_MATCH,
         ]
     },
 )
 async def read_goods_by_sku(request: Request) -> Response:
-    """The good that has exactly this SKU, as it is now. A deleted good has none any more."""
-    good = await queries_of(request).by_sku(path_sku(request))
+    """The good that has exactly this SKU, now or at the moment `as_of`. A deleted good has none any more."""
+    sku, moment = path_sku(request), as_of(request)
+    good = await (queries_of(request).by_sku(sku) if moment is None else past_of(request).by_sku(sku, moment))
     return read_answer(good, header_list(request, b"if-none-match"))
 
 
@@ -108,17 +118,19 @@ async def read_goods_by_sku(request: Request) -> Response:
     "/goods/{goods_id}",  # noqa: FAST003 - a lean route takes the bare request
     summary="Read a good",
     response_class=Response,
-    responses={200: _ONE, **_NOT_MODIFIED, **problems("goods-not-found", database=True)},
+    responses={200: _ONE, **_NOT_MODIFIED, **problems("goods-not-found", "history-trimmed", database=True)},
     openapi_extra={
         "parameters": [
             _parameter("goods_id", "path", {"type": "integer", "examples": [17]}, "The good's id."),
+            _AS_OF,
             _IF_NONE_MATCH,
         ]
     },
 )
 async def read_goods(request: Request) -> Response:
-    """What was written before the request is seen, whichever instance wrote it."""
-    good = await queries_of(request).by_id(path_integer(request, "goods_id"))
+    """What was written before the request is seen, whichever instance wrote it; with `as_of`, what was there then."""
+    goods_id, moment = path_integer(request, "goods_id"), as_of(request)
+    good = await (queries_of(request).by_id(goods_id) if moment is None else past_of(request).by_id(goods_id, moment))
     return read_answer(good, header_list(request, b"if-none-match"))
 
 

@@ -210,7 +210,9 @@ async def list_import_rows(  # noqa: PLR0917 - a parameter each
 ) -> Response:
     """What each line changes, field by field, or why it is refused."""
     found, token = await rows.page(import_id, result=result, after=after, limit=limit)
-    return page_answer(request, [json.dumps(_described(row), ensure_ascii=False) for row in found], token)
+    return page_answer(
+        request, [json.dumps(_described(row), ensure_ascii=False, separators=(",", ":")) for row in found], token
+    )
 
 
 def _described(row: ImportRow) -> dict[str, Any]:

@@ -1,15 +1,19 @@
 """What the handlers take from a request besides its body."""
 
+import re
+from datetime import datetime
 from typing import Annotated
 
 from fastapi import Depends, Header, Path, Request
 from pydantic import BeforeValidator, TypeAdapter, ValidationError
+from pydantic_core import PydanticCustomError
 
 from app.errors.domain import Fault, InvalidInput
 from app.goods.queries.categories import Categories
 from app.goods.queries.goods import GoodsQueries
 from app.goods.queries.lists import GoodsLists
-from app.goods.schemas.fields import MOST_DIGITS, Sku, integer_text
+from app.goods.queries.past import PastGoods
+from app.goods.schemas.fields import MOST_DIGITS, Sku, integer_text, moment
 from app.goods.services.goods import GoodsService
 from app.goods.services.origin import Origin
 from app.rest.conditions import Conditions
@@ -20,6 +24,7 @@ IfNoneMatch = Annotated[
     str | None, Header(description="Change the good only if this is not its ETag.", examples=['"17-1"'])
 ]
 
+_LOST_PLUS = re.compile(r" (\d\d:\d\d)$", re.ASCII)
 _SKU: TypeAdapter[str] = TypeAdapter(Sku)
 
 
@@ -37,6 +42,25 @@ def path_sku(request: Request) -> str:
         return _SKU.validate_python(request.path_params["sku"])
     except ValidationError as error:
         raise InvalidInput([Fault("parameter", "sku", error.errors()[0]["msg"])]) from None
+
+
+def as_of(request: Request) -> datetime | None:
+    """The moment that the query asks about, for lean routes. Raises InvalidInput."""
+    if not request.scope["query_string"]:
+        return None
+    text = request.query_params.get("as_of")
+    if text is None:
+        return None
+    try:
+        # In a query a bare + is a space; nobody means that before an offset.
+        return moment(_LOST_PLUS.sub(r"+\1", text))
+    except PydanticCustomError as error:
+        raise InvalidInput([Fault("parameter", "as_of", error.message())]) from None
+
+
+def past_of(request: Request) -> PastGoods:
+    past: PastGoods = request.app.state.parts.past_goods
+    return past
 
 
 def origin_of(request: Request) -> Origin:

@@ -99,12 +99,12 @@ def _not_null(value: Any) -> Any:
     return value
 
 
-def _moment(value: Any) -> datetime:
+def moment(value: Any) -> datetime:
     """RFC 3339 with an offset."""
     try:
-        moment = datetime.fromisoformat(value)
-        if moment.tzinfo is not None:
-            return moment.astimezone(UTC)
+        found = datetime.fromisoformat(value)
+        if found.tzinfo is not None:
+            return found.astimezone(UTC)
     except (TypeError, ValueError, OverflowError):
         pass
     raise PydanticCustomError("moment", "must be an RFC 3339 time with an offset")
@@ -175,7 +175,7 @@ Version = Annotated[int, BeforeValidator(_integer), Field(description="Rises by 
 Identifier = Annotated[int, BeforeValidator(_integer), Field(description="Given by the server.")]
 Moment = Annotated[
     datetime,
-    BeforeValidator(_moment),
+    BeforeValidator(moment),
     WithJsonSchema({"type": "string", "format": "date-time", "examples": ["2026-11-23T09:30:00.000000Z"]}),
 ]
 

@@ -50,6 +50,7 @@ WITH items AS (
   UNION ALL
   SELECT u.id, u.sku, 'update', u.version, {document("o")}, {document("u")}, $13::text, $14::text, u.updated_at
   FROM updated u JOIN old o USING (id)
+  ORDER BY 1
 ), outcomes AS (
   SELECT j.n, j.verdict, coalesce(c.id, j.id) AS id, coalesce(c.version, u.version, j.version) AS version
   FROM judged j LEFT JOIN created c USING (sku) LEFT JOIN updated u ON u.id = j.id

@@ -78,7 +78,7 @@ WITH lines AS (
   INSERT INTO changes (goods_id, sku, operation, version, before, after, actor, request_id, at)
   SELECT new.id, new.sku, 'stock', new.version, {document("old")}, {document("new")}, $4::text, $5::text,
     new.updated_at
-  FROM new JOIN old USING (id)
+  FROM new JOIN old USING (id) ORDER BY new.id
 )""",  # noqa: S608 - constants only
     result=f"""
 SELECT coalesce(r.verdict, 'moved') AS verdict,

@@ -84,7 +84,7 @@ async def _attempt(settings: Settings, import_id: int, step: Step, origin: Origi
             raise WrongImportState(state)
         conflicts = await step.conflicts(connection, import_id)
         if conflicts:
-            detail = f"{conflicts} line(s) count on values that have changed since; nothing was written."
+            detail = f"Lines that count on values that have changed since: {conflicts}. Nothing was written."
             await set_state(connection, import_id, step.before, {"type": "/problems/import-drift", "detail": detail})
         else:
             await step.write(connection, import_id, origin)
