@@ -19,6 +19,7 @@ from app.goods.queries.export import GoodsExports
 from app.goods.queries.goods import GoodsQueries
 from app.goods.queries.import_rows import ImportRows
 from app.goods.queries.imports import Imports
+from app.goods.queries.ledger_watch import LedgerWatch
 from app.goods.queries.lists import GoodsLists
 from app.goods.queries.movements import Movements
 from app.goods.queries.past import PastGoods
@@ -40,6 +41,7 @@ from app.metrics.exposition import Exposition
 from app.metrics.feed import FeedMetrics
 from app.metrics.goods import GoodsMetrics
 from app.metrics.http import HttpMetrics
+from app.metrics.ledger import LedgerMetrics
 from app.middleware.access_log import AccessLogMiddleware
 from app.middleware.error_boundary import ErrorBoundaryMiddleware
 from app.middleware.limits import LimitsMiddleware
@@ -60,6 +62,7 @@ class Parts:
         self.http_metrics = HttpMetrics(registry)
         self.goods_metrics = GoodsMetrics(registry)
         self.feed_metrics = FeedMetrics(registry)
+        self.ledger_metrics = LedgerMetrics(registry)
         self.database_metrics = DatabaseMetrics(registry)
         self.database = Database(settings, self.database_metrics)
         self.readiness = Readiness(self.database, self.lifecycle, deadline=settings.connect_timeout)
@@ -88,12 +91,14 @@ class Parts:
             low_stock_below=settings.low_stock_below,
             seconds=settings.metrics_refresh,
         )
+        self.ledger_watch = LedgerWatch(self.database, self.ledger_metrics, seconds=settings.ledger_check)
         self.access_log = AccessLog()
 
     def sample(self) -> None:
         """Bring the metrics that need no database up to date, before they are shown."""
         self.exposition.sample()
         self.feed_metrics.sample()
+        self.ledger_metrics.sample()
         self.database_metrics.sample(self.database.pools)
 
 
@@ -164,6 +169,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     tasks = [
         asyncio.create_task(parts.gauges.run()),
         asyncio.create_task(parts.feed.run()),
+        asyncio.create_task(parts.ledger_watch.run()),
         asyncio.create_task(parts.idempotency.run()),
         asyncio.create_task(parts.import_worker.run()),
     ]

@@ -109,6 +109,34 @@ def export(
     run(load_settings(os.environ), output=output, format=file_format, **filters)
 
 
+@program.command()
+def prove(
+    *,
+    ledger: Annotated[
+        bool, typer.Option("--ledger", help="Compare all stock of the configured database with its ledger.")
+    ] = False,
+    race: Annotated[
+        str | None, typer.Option(metavar="URL", help="Let many clients sell out temporary goods of this deployment.")
+    ] = None,
+    clients: Annotated[int, typer.Option(min=1, max=1_000, help="Clients of the race.")] = 64,
+    sales: Annotated[int, typer.Option(min=1, max=1_000_000, help="Sales that the race attempts.")] = 5_000,
+    stock: Annotated[int, typer.Option(min=0, max=1_000_000, help="Pieces that there are to sell.")] = 3_000,
+    key: Annotated[
+        str | None, typer.Option(envvar="GOODS_KEY", help="An API key that may write, if the deployment asks for one.")
+    ] = None,
+) -> None:
+    """Prove that stock is right: by the ledger, by a race, or by both. Exits with 1 if it is not."""
+    from app.commands.prove_ledger import prove_ledger  # noqa: PLC0415 - as above
+    from app.commands.prove_race import Race, prove_race  # noqa: PLC0415 - as above
+
+    if not ledger and race is None:
+        raise typer.BadParameter("say what to prove: --ledger, or --race URL, or both")
+    if race is not None:
+        prove_race(Race(race, clients=clients, sales=sales, stock=stock, key=key))
+    if ledger:
+        prove_ledger(load_settings(os.environ))
+
+
 @program.command("import")
 def import_file(
     file: Annotated[Path, typer.Argument(help="A CSV file, or NDJSON when it ends in .ndjson or .jsonl.")],

@@ -27,13 +27,14 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedAddre
 
 
 def settings_for(address: EmbeddedAddress, **changes: Any) -> Settings:
-    """Settings that name the run's database; the gauges' task stays out of the way."""
+    """Settings that name the run's database; tasks that only look stay out of the way."""
     environ = {
         "DB_HOST": address.socket_folder,
         "DB_PORT": str(address.port),
         "DB_USER": address.user,
         "DB_NAME": address.database,
         "METRICS_REFRESH": "3600",
+        "LEDGER_CHECK": "3600",
         "LOG_FORMAT": "json",
     }
     return load_settings({**environ, **{name: str(value) for name, value in changes.items()}})

@@ -124,6 +124,7 @@ class Settings(BaseModel):
     max_streams: int = Field(
         500, ge=0, le=100_000, description="Streams of changes that one process serves at a time; more are 503."
     )
+    ledger_check: Seconds = Field(60.0, description="Seconds between comparisons of stock with its ledger.")
     metrics_refresh: Seconds = Field(15.0, description="Seconds between refreshes of the gauges about the database.")
 
     @property

@@ -103,7 +103,7 @@ def test_a_record_has_the_documented_fields_and_no_other() -> None:
 
 
 def test_the_reference_names_exactly_the_fields_of_the_code() -> None:
-    text = REFERENCE.read_text()
+    text = REFERENCE.read_text().partition("## Events")[0]
     assert tuple(re.findall(r"^\| `([a-z_.]+)` \|", text, re.MULTILINE)) == FIELDS
     examples = [json.loads(line) for line in re.findall(r"^\{.*\}$", text, re.MULTILINE)]
     assert set().union(*examples) == set(FIELDS)
