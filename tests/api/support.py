@@ -71,6 +71,20 @@ async def changes(connection: Any, goods_id: int) -> list[dict[str, Any]]:
     return parsed
 
 
+async def everything(connection: Any) -> dict[str, list[dict[str, Any]]]:
+    """All rows of the three books, without the positions of changes: they are given in the background, a moment later.
+
+    What is the same before and after has not been touched.
+    """
+    return {
+        table: [
+            {name: value for name, value in row.items() if name != "position"}
+            for row in await connection.fetch(f"SELECT * FROM {table} ORDER BY 1")
+        ]
+        for table in ("goods", "stock_movements", "changes")
+    }
+
+
 async def counted(client: httpx2.AsyncClient, name: str, **labels: str) -> float:
     """The value of a counter on /metrics."""
     text = (await client.get("/metrics")).text

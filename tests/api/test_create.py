@@ -10,7 +10,18 @@ from typing import Any
 import httpx2
 import pytest
 
-from tests.api.support import FIELDS, MOMENT, assert_problem, changes, counted, create, movements, places, read
+from tests.api.support import (
+    FIELDS,
+    MOMENT,
+    assert_problem,
+    changes,
+    counted,
+    create,
+    everything,
+    movements,
+    places,
+    read,
+)
 
 WHOLE = {
     "sku": "LAN-0012",
@@ -203,12 +214,12 @@ async def test_a_body_that_is_no_object_is_refused(client: httpx2.AsyncClient, b
 
 async def test_a_taken_sku_changes_nothing(client: httpx2.AsyncClient, connection: Any) -> None:
     good = await create(client, **WHOLE)
-    before = await _everything(connection)
+    before = await everything(connection)
     created = await counted(client, "goods_created_total")
     conflicts = await counted(client, "goods_operations_total", operation="create", result="conflict")
     answer = await client.post("/goods", json={**WHOLE, "sku": " LAN-0012 ", "name": "Another", "stock": 5})
     assert places(assert_problem(answer, 409, "sku-taken")) == ["#/sku"]
-    assert await _everything(connection) == before
+    assert await everything(connection) == before
     assert await read(client, good["id"]) == good
     assert await counted(client, "goods_created_total") == created
     assert await counted(client, "goods_operations_total", operation="create", result="conflict") == conflicts + 1
@@ -268,7 +279,3 @@ async def test_creations_are_counted(client: httpx2.AsyncClient) -> None:
 
 async def _post(client: httpx2.AsyncClient, text: str) -> httpx2.Response:
     return await client.post("/goods", content=text, headers={"Content-Type": "application/json"})
-
-
-async def _everything(connection: Any) -> list[Any]:
-    return [await connection.fetch(f"SELECT * FROM {table}") for table in ("goods", "stock_movements", "changes")]

@@ -12,9 +12,13 @@ from app.goods.queries.export import PAGE
 from tests.api.support import FIELDS, assert_problem, create, places
 
 _MANY = """
-INSERT INTO goods (sku, name, description, category, price, stock, created_at, updated_at)
-SELECT 'S' || n, 'Good ' || n, $2::text, CASE n % 2 WHEN 0 THEN 'even' ELSE 'odd' END, n, n % 3, now(), now()
-FROM generate_series(1, $1::integer) n
+WITH made AS (
+  INSERT INTO goods (sku, name, description, category, price, stock, created_at, updated_at)
+  SELECT 'S' || n, 'Good ' || n, $2::text, CASE n % 2 WHEN 0 THEN 'even' ELSE 'odd' END, n, n % 3, now(), now()
+  FROM generate_series(1, $1::integer) n RETURNING id, stock
+)
+INSERT INTO stock_movements (goods_id, goods_version, delta, balance, reason, actor, created_at)
+SELECT id, 1, stock, stock, 'initial', 'test', now() FROM made WHERE stock > 0
 """
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import csv
+import gzip
 import io
 from typing import Any
 
@@ -130,13 +131,21 @@ async def test_what_changed_meanwhile_is_named_and_nothing_is_written(client: ht
     ("content", "line", "said"),
     [
         (b"sku,name\nA,\xff\n", 2, "the text is not utf-8"),
-        (b"sku,name\n" + b"x" * 3_000_000, 2, "over 1 MiB"),
+        (b"\xff\xfes\x00k\x00u\x00", 1, "the text is not utf-8"),
+        (b'sku,name\nA,"open\n' + b"B,shut\n" * 300_000, 2, "quot"),
+        (b"sku,name\nA,\x00\n", 2, "NUL"),
+        (b"sku,name,sku\nA,B,C\n", 1, "sku"),
+        (b"code,name\nA,B\n", 1, "sku"),
+        (b"sku,name\nA,B\n" + b"x" * 100_000_000, 3, "over 1 MiB"),
+        (gzip.compress(b"sku,name\n" + b"A,B\n" * 1_000_000), 1, "the text is not utf-8"),
         (b"", 1, "the file is empty"),
     ],
+    ids=["byte", "utf-16", "quote", "NUL", "twice", "no column", "100 MB line", "gzip", "empty"],
 )
 async def test_a_file_that_can_not_be_read_fails_and_says_where(
-    client: httpx2.AsyncClient, content: bytes, line: int, said: str
+    client: httpx2.AsyncClient, connection: Any, content: bytes, line: int, said: str
 ) -> None:
+    await create(client, sku="A")
     path = await upload(client, content)
     failed = await in_state(client, path, "failed")
     assert failed["problem"]["type"] == "/problems/import-unreadable"
@@ -144,6 +153,7 @@ async def test_a_file_that_can_not_be_read_fails_and_says_where(
     assert said in failed["problem"]["detail"]
     assert await rows(client, path) == []
     assert_problem(await client.post(f"{path}/apply"), 409, "import-wrong-state")
+    assert await connection.fetchval("SELECT count(*) FROM changes") == 1
 
 
 async def test_options_of_the_query(client: httpx2.AsyncClient) -> None:

@@ -46,12 +46,15 @@ class Program:
                 process.kill()
             process.communicate()
 
-    def serve(self, *arguments: str, **more: str) -> "Serving":
-        """Start `goods serve` on a free port and wait until it tells where it is."""
+    def serve(self, *arguments: str, stdout: int = subprocess.PIPE, **more: str) -> "Serving":
+        """Start `goods serve`, on a free port, and wait until it tells where it is.
+
+        A pipe that nobody reads is full after some hundred log lines, and then the service waits.
+        """
         process = subprocess.Popen(
             [PROGRAM, "serve", *arguments],
-            env=self.environ(API_PORT="0", **more),
-            stdout=subprocess.PIPE,
+            env=self.environ(**{"API_PORT": "0", **more}),
+            stdout=stdout,
             stderr=subprocess.PIPE,
             text=True,
         )

@@ -17,9 +17,9 @@ from app.goods.services.imports import running
 from app.goods.services.imports.counts import Counts
 from app.goods.services.imports.running import plan_file, run
 from app.goods.services.origin import Origin
+from tests.api.support import everything
 
 _ORIGIN = Origin("tester", "request-1")
-_TABLES = ("goods", "stock_movements", "changes")
 
 
 @pytest.fixture
@@ -48,11 +48,6 @@ async def goods_of(connection: Any) -> dict[str, tuple[Any, ...]]:
         row["sku"]: (row["id"], row["name"], row["description"], row["category"], row["price"], row["stock"])
         for row in rows
     }
-
-
-async def everything(connection: Any) -> list[Any]:
-    """All rows, but not the positions of changes: they are given in the background, a moment later."""
-    return [await connection.fetch(f"SELECT to_jsonb(t) - 'position' FROM {table} t ORDER BY 1") for table in _TABLES]
 
 
 async def assert_books_balance(connection: Any) -> None:

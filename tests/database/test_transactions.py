@@ -10,6 +10,7 @@ from typing import Any
 import httpx2
 import pytest
 
+from tests.api.support import everything
 from tests.conftest import Service
 
 # A rule of the database that nobody foresaw, for the good with this SKU only.
@@ -42,17 +43,6 @@ async def refusals(connection: Any) -> AsyncIterator[Any]:
     await connection.execute("DROP FUNCTION refuse, refuse_all CASCADE")
 
 
-async def stored(connection: Any) -> dict[str, list[dict[str, Any]]]:
-    """All rows, but not the positions of changes: they are given in the background, a moment later."""
-    return {
-        table: [
-            {name: value for name, value in row.items() if name != "position"}
-            for row in await connection.fetch(f"SELECT * FROM {table} ORDER BY 1")
-        ]
-        for table in ("goods", "stock_movements", "changes")
-    }
-
-
 def counted(service: Service) -> dict[str, float]:
     """The counters of what was done."""
     return {
@@ -81,12 +71,12 @@ async def test_a_commit_that_fails_is_never_acknowledged(
     if method != "POST":
         await client.post("/goods", json={**_REFUSED, "name": "first", "stock": 3})
     await refusals.execute(_AT_COMMIT.format(code=code))
-    before, counters = await stored(refusals), counted(service)
+    before, counters = await everything(refusals), counted(service)
     answer = await write(client, method)
     assert answer.status_code == status
     assert answer.headers["content-type"] == "application/problem+json"
     assert "refused for a test" not in answer.text
-    assert await stored(refusals) == before
+    assert await everything(refusals) == before
     assert counted(service) == counters
     # The connection is whole again: the next write goes through it, and no other good is bothered.
     assert (await client.post("/goods", json={**_REFUSED, "sku": "OTHER"})).status_code == 201
@@ -103,9 +93,9 @@ async def test_a_good_its_ledger_and_its_feed_are_written_together_or_not_at_all
         f"CREATE TRIGGER refused AFTER INSERT OR UPDATE OR DELETE ON {table}"
         " FOR EACH ROW EXECUTE FUNCTION refuse_all('23514')"
     )
-    before, counters = await stored(refusals), counted(service)
+    before, counters = await everything(refusals), counted(service)
     assert (await write(client, method)).status_code == 500
-    assert await stored(refusals) == before
+    assert await everything(refusals) == before
     assert counted(service) == counters
 
 
@@ -115,7 +105,7 @@ async def test_a_change_that_works_writes_its_good_its_ledger_and_its_feed(
     before = counted(service)
     for method in _WRITES:
         assert (await write(client, method)).is_success
-    rows = await stored(connection)
+    rows = await everything(connection)
     assert rows["goods"] == []
     assert [(row["goods_version"], row["delta"], row["balance"]) for row in rows["stock_movements"]] == [
         (1, 9, 9),
@@ -242,5 +232,5 @@ async def test_of_many_who_create_the_same_sku_one_succeeds(client: httpx2.Async
         *(client.post("/goods", json={"sku": "ONE", "name": "x", "price": 1, "stock": 1}) for _ in range(20))
     )
     assert Counter(answer.status_code for answer in answers) == {201: 1, 409: 19}
-    rows = await stored(connection)
+    rows = await everything(connection)
     assert {table: len(found) for table, found in rows.items()} == dict.fromkeys(rows, 1)

@@ -95,12 +95,19 @@ class Database:
         finally:
             await opened.close()
 
+    async def kill_and_start(self) -> None:
+        """It ends without a chance to write anything, as in a power cut, and is started again."""
+        async with self.session() as opened:
+            postmaster = await _postmaster(opened)
+        os.kill(postmaster, signal.SIGKILL)
+        await self.stop()
+        await self.start()
+
     async def freeze(self) -> None:
         """Nothing of the server runs any more, yet its sockets are open: a machine that hangs."""
         async with self.session() as opened:
-            folder = await opened.fetchval("SHOW data_directory")
+            postmaster = await _postmaster(opened)
             pids = [row[0] for row in await opened.fetch("SELECT pid FROM pg_stat_activity")]
-        postmaster = int((Path(folder) / "postmaster.pid").read_text().split()[0])
         self._frozen = [postmaster, *pids]
         for pid in self._frozen:
             with suppress(ProcessLookupError):
@@ -111,6 +118,11 @@ class Database:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGCONT)
         self._frozen = []
+
+
+async def _postmaster(session: Any) -> int:
+    folder = await session.fetchval("SHOW data_directory")
+    return int((Path(folder) / "postmaster.pid").read_text().split()[0])
 
 
 @asynccontextmanager
