@@ -52,7 +52,7 @@ class GoodsMetrics:
     def __init__(self, registry: CollectorRegistry) -> None:
         self.created = Counter("goods_created_total", "Goods created.", registry=registry)
         self.updated = Counter(
-            "goods_updated_total", "Goods whose version rose by a replace or a patch.", registry=registry
+            "goods_updated_total", "Goods whose version rose, but not by a movement of stock.", registry=registry
         )
         self.replays = Counter(
             "goods_idempotent_replays_total", "Answers given again for an Idempotency-Key.", registry=registry

@@ -90,6 +90,7 @@ async def test_from_the_upload_to_the_undo(client: httpx2.AsyncClient, connectio
     assert refused.headers["content-type"] == "text/csv; charset=utf-8"
     assert refused.text == "sku,name,price,stock\nB,Wick,0.60,x\n,nobody,1,1\n"
 
+    written_before = [await counted(client, f"goods_{what}_total") for what in ("created", "updated")]
     applied = await step(client, path, "apply", "applied")
     assert applied["applied_at"] is not None
     goods = (await client.get("/goods")).json()["items"]
@@ -105,6 +106,12 @@ async def test_from_the_upload_to_the_undo(client: httpx2.AsyncClient, connectio
     total = await connection.fetchval("SELECT sum(delta) FROM stock_movements WHERE goods_id = $1", before["id"])
     assert total == 5
     assert await counted(client, "goods_imports_total", result="planned") > planned_before
+
+    async def written() -> bool:
+        now = [await counted(client, f"goods_{what}_total") for what in ("created", "updated")]
+        return now == [written_before[0] + 1, written_before[1] + 2]  # one by applying, one by undoing
+
+    await until(written)
 
 
 async def test_what_changed_meanwhile_is_named_and_nothing_is_written(client: httpx2.AsyncClient) -> None:

@@ -12,8 +12,8 @@ from app.application import create_app
 from app.database.db import DatabaseAddress
 from app.database.embedded import EmbeddedAddress
 from app.database.migrate import migrate
+from tests.api.support import everything
 from tests.conftest import settings_for, until
-from tests.database.test_transactions import stored
 from tests.serving import serving
 
 
@@ -44,7 +44,7 @@ async def test_a_lock_that_others_hold_is_waited_for_no_longer_than_its_deadline
         behind,
     ):
         await client.post("/goods", json={"sku": "A", "name": "a", "price": 1})
-        before = await stored(behind)
+        before = await everything(behind)
         loop = asyncio.get_running_loop()
         async with behind.transaction():
             await behind.execute("LOCK TABLE goods IN ACCESS EXCLUSIVE MODE")
@@ -61,7 +61,7 @@ async def test_a_lock_that_others_hold_is_waited_for_no_longer_than_its_deadline
         assert {answer.status_code for answer in answers} == {503}
         assert {answer.json()["type"] for answer in answers} == {"/problems/database-unavailable"}
         assert all("retry-after" in answer.headers for answer in answers)
-        assert await stored(behind) == before
+        assert await everything(behind) == before
         assert (await client.patch("/goods/1", json={"stock": 5})).status_code == 200
 
 
@@ -85,4 +85,4 @@ async def test_a_statement_that_takes_too_long_is_ended_by_the_server(
         assert answer.json()["type"] == "/problems/database-unavailable"
         running = "SELECT count(*) = 0 FROM pg_stat_activity WHERE wait_event = 'PgSleep'"
         await until(lambda: behind.fetchval(running))
-        assert all(rows == [] for rows in (await stored(behind)).values())
+        assert all(rows == [] for rows in (await everything(behind)).values())

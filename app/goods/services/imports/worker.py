@@ -73,6 +73,8 @@ class ImportWorker:
         if done is None:
             return
         self._metrics.import_ended(done.state, done.problem, done.counts)
+        self._metrics.created.inc(done.created)
+        self._metrics.updated.inc(done.updated)
         problem = f" ({done.problem})" if done.problem else ""
         log.info("import %d is %s%s", import_id, done.state, problem, extra={"event": "import.step"})
 

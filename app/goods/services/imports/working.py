@@ -37,15 +37,21 @@ UPDATE imports SET attempts = attempts + 1
 WHERE id = $1 AND state IN ('planning', 'applying', 'undoing')
 RETURNING state, attempts, options, bytes, step_actor, step_request_id
 """
+_WRITTEN = """
+SELECT count(*) FILTER (WHERE result = 'created'), count(*) FILTER (WHERE result = 'updated')
+FROM import_lines WHERE import_id = $1 AND winning
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """How a step ended: the import's state, the problem it has, and its lines by result if it was planned."""
+    """How a step ended: the import's state, the problem it has, its lines by result, and the goods that it wrote."""
 
     state: str
     problem: str | None
     counts: dict[str, int]
+    created: int = 0
+    updated: int = 0
 
 
 def work(settings: Settings, import_id: int, answer: Connection) -> None:
@@ -84,7 +90,11 @@ async def _done(connection: Any, import_id: int) -> Done:
         import_id,
     )
     problem = row["problem"] and row["problem"].removeprefix("/problems/")
-    return Done(row["state"], problem, {name: row[name] for name in ("created", "updated", "unchanged", "refused")})
+    counts = {name: row[name] for name in ("created", "updated", "unchanged", "refused")}
+    if problem or row["state"] not in ("applied", "undone"):
+        return Done(row["state"], problem, counts)
+    created, updated = await connection.fetchrow(_WRITTEN, import_id)
+    return Done(row["state"], problem, counts, created if row["state"] == "applied" else 0, updated)
 
 
 async def _plan(settings: Settings, beside: Any, import_id: int, row: Any) -> None:
