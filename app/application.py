@@ -3,16 +3,19 @@
 import asyncio
 import os
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import cache
 
 from fastapi import FastAPI
 
 from app import __version__
 from app.about import docs, index, problems
+from app.access.directory import KeyDirectory
+from app.access.guard import Guard
 from app.config.conf import ConfigurationError, Settings, load_settings
 from app.database.db import Database
 from app.errors import http as errors
+from app.errors.domain import GoodsApiError
 from app.goods.queries.categories import Categories
 from app.goods.queries.changes import Changes
 from app.goods.queries.export import GoodsExports
@@ -36,12 +39,14 @@ from app.health.lifecycle import Lifecycle
 from app.health.readiness import Readiness
 from app.logs.access import AccessLog
 from app.logs.pipeline import configure_logging
+from app.metrics.access import AccessMetrics
 from app.metrics.database import DatabaseMetrics
 from app.metrics.exposition import Exposition
 from app.metrics.feed import FeedMetrics
 from app.metrics.goods import GoodsMetrics
 from app.metrics.http import HttpMetrics
 from app.metrics.ledger import LedgerMetrics
+from app.middleware.access import AccessMiddleware
 from app.middleware.access_log import AccessLogMiddleware
 from app.middleware.error_boundary import ErrorBoundaryMiddleware
 from app.middleware.limits import LimitsMiddleware
@@ -63,9 +68,12 @@ class Parts:
         self.goods_metrics = GoodsMetrics(registry)
         self.feed_metrics = FeedMetrics(registry)
         self.ledger_metrics = LedgerMetrics(registry)
+        self.access_metrics = AccessMetrics(registry)
         self.database_metrics = DatabaseMetrics(registry)
         self.database = Database(settings, self.database_metrics)
         self.readiness = Readiness(self.database, self.lifecycle, deadline=settings.connect_timeout)
+        self.key_directory = KeyDirectory(self.database, self.access_metrics)
+        self.guard = Guard(settings.auth, self.key_directory, self.access_metrics)
         self.goods_queries = GoodsQueries(self.database, self.goods_metrics)
         self.goods_lists = GoodsLists(self.database, self.goods_metrics)
         self.goods_exports = GoodsExports(self.goods_lists, self.goods_metrics)
@@ -99,6 +107,7 @@ class Parts:
         self.exposition.sample()
         self.feed_metrics.sample()
         self.ledger_metrics.sample()
+        self.access_metrics.sample()
         self.database_metrics.sample(self.database.pools)
 
 
@@ -148,6 +157,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 def _add_middleware(app: FastAPI, parts: Parts) -> None:
     """From the inside to the outside: what is added last sees a request first."""
     settings = parts.settings
+    app.add_middleware(AccessMiddleware, actor_of=parts.guard.actor_of)
     app.add_middleware(TargetMiddleware)
     app.add_middleware(
         LimitsMiddleware,
@@ -166,7 +176,10 @@ def _add_middleware(app: FastAPI, parts: Parts) -> None:
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     parts: Parts = app.state.parts
     await parts.database.open()
+    with suppress(GoodsApiError):  # a service starts without a database, too
+        await parts.key_directory.refresh()
     tasks = [
+        asyncio.create_task(parts.key_directory.run()),
         asyncio.create_task(parts.gauges.run()),
         asyncio.create_task(parts.feed.run()),
         asyncio.create_task(parts.ledger_watch.run()),
@@ -179,4 +192,6 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        with suppress(GoodsApiError):
+            await parts.key_directory.write_uses()
         await parts.database.close()

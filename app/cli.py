@@ -109,6 +109,42 @@ def export(
     run(load_settings(os.environ), output=output, format=file_format, **filters)
 
 
+keys = typer.Typer(help="Make, list and revoke API keys.", no_args_is_help=True)
+program.add_typer(keys, name="keys")
+KeyName = Annotated[str, typer.Argument(help="Who holds it, as shop-1; it stands in the history of what it did.")]
+
+
+@keys.command("create")
+def create_key(
+    name: KeyName,
+    *,
+    scope: Annotated[
+        Literal["read", "write", "admin"], typer.Option(help="read; write as well; or imports' last steps as well.")
+    ],
+    days: Annotated[int | None, typer.Option(min=1, max=36_500, help="Days until it expires; never without.")] = None,
+) -> None:
+    """Make a key and print it, this once."""
+    from app.commands.keys import create as run  # noqa: PLC0415 - as above
+
+    run(load_settings(os.environ), name, scope=scope, days=days)
+
+
+@keys.command("list")
+def list_keys() -> None:
+    """Show all keys: scope, state, and when each was last used."""
+    from app.commands.keys import show as run  # noqa: PLC0415 - as above
+
+    run(load_settings(os.environ))
+
+
+@keys.command("revoke")
+def revoke_key(name: KeyName) -> None:
+    """Make a key worthless, for ever. Running services refuse it within seconds."""
+    from app.commands.keys import revoke as run  # noqa: PLC0415 - as above
+
+    run(load_settings(os.environ), name)
+
+
 @program.command()
 def prove(
     *,

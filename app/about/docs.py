@@ -1,6 +1,7 @@
 """The API's description: OpenAPI, and Swagger UI from files that ship with us, so that it works offline."""
 
 import json
+from copy import deepcopy
 from functools import lru_cache
 from importlib.resources import files
 from typing import Any
@@ -10,7 +11,8 @@ from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.openapi.utils import get_openapi
 
 from app import __version__
-from app.rest.description import complete
+from app.access.guard import is_open
+from app.rest.description import complete, problem_answers
 from app.rest.routing import StrictRoute
 
 router = APIRouter(route_class=StrictRoute, include_in_schema=False)
@@ -27,12 +29,40 @@ Errors are problem details (RFC 9457): `type` leads to a page that explains it. 
 
 What holds for every path: HEAD is answered wherever GET is. Query parameters that are unknown or repeated are refused
 (422), and so are unknown fields of a body. Another path is 404, another method 405 with `Allow`, a request that is not
-valid HTTP 400, 408 or 431: problem details all."""
+valid HTTP 400, 408 or 431: problem details all.
+
+A deployment may ask for API keys, for changes or for everything: 401 and 403 come before everything else. A key has the
+scope `read` (GET and HEAD), `write` (everything else as well) or `admin` (applying and undoing imports as well)."""
+_SCHEMES = {
+    "Bearer": {"type": "http", "scheme": "bearer", "description": "An API key, as `Authorization: Bearer <key>`."},
+    "ApiKey": {
+        "type": "apiKey",
+        "in": "header",
+        "name": "X-API-Key",
+        "description": "The same key.",
+    },
+}
+_REFUSALS = ("key-required", "invalid-key", "scope-too-small")
 
 
 def describe(app: FastAPI) -> dict[str, Any]:
     """The OpenAPI document, with the one shape that all errors have."""
-    return complete(get_openapi(title="Goods API", version=__version__, description=_DESCRIPTION, routes=app.routes))
+    document = get_openapi(title="Goods API", version=__version__, description=_DESCRIPTION, routes=app.routes)
+    _describe_access(document)
+    return complete(document)
+
+
+def _describe_access(document: dict[str, Any]) -> None:
+    """Where keys may be asked for; whether they are is the deployment's choice, so none is an alternative."""
+    document.setdefault("components", {})["securitySchemes"] = _SCHEMES
+    refusals = {str(status): answer for status, answer in problem_answers(*_REFUSALS).items()}
+    for path, operations in document["paths"].items():
+        for operation in operations.values():
+            if is_open(path):
+                operation["security"] = []
+            else:
+                operation["security"] = [{}, *({name: []} for name in _SCHEMES)]
+                operation["responses"] |= deepcopy(refusals)
 
 
 @router.get("/openapi.json")

@@ -69,7 +69,7 @@ class Settings(BaseModel):
     api_auth: Access | None = Field(
         None,
         description="Who needs a key: `off` (nobody), `writes` (whoever writes) or `all`. Not set: `off` on a loopback"
-        " address, and no start elsewhere. This release has no keys yet: it starts with `off` only.",
+        " address, and no start elsewhere.",
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="The least level that is logged: `debug`, `info`, `warning` or `error`."
@@ -150,7 +150,6 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
     settings = _validated(values)
     _check_database(settings, values)
     _check_access(settings, values)
-    _check_keys(settings, values)
     _check_deadlines(settings, values)
     return settings
 
@@ -205,13 +204,6 @@ def _check_access(settings: Settings, values: Mapping[str, Value]) -> None:
             f"{values['API_HOST'].origin}: API_HOST: {settings.api_host} can be reached by others;"
             " say who may do what with API_AUTH (off: everybody everything), or listen on 127.0.0.1"
         )
-
-
-def _check_keys(settings: Settings, values: Mapping[str, Value]) -> None:
-    """Goes away, with its call, in the release that has keys."""
-    if settings.auth != "off":
-        origin = values["API_AUTH"].origin
-        raise ConfigurationError(f"{origin}: API_AUTH: this release has no API keys yet; only off can be set")
 
 
 def _is_loopback(host: str) -> bool:

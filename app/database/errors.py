@@ -5,11 +5,12 @@ from collections.abc import Callable
 
 import asyncpg
 
-from app.errors.domain import DatabaseUnavailable, GoodsApiError, IdempotencyKeyInUse, NotReady, SkuTaken
+from app.errors.domain import DatabaseUnavailable, GoodsApiError, IdempotencyKeyInUse, NameTaken, NotReady, SkuTaken
 
 # The constraint's name decides, not the SQLSTATE alone: it says which rule of ours was broken.
 _BY_CONSTRAINT: dict[str, Callable[[], GoodsApiError]] = {
     "goods_sku_key": SkuTaken,
+    "access_keys_name_key": NameTaken,
     "idempotency_records_pkey": IdempotencyKeyInUse,
 }
 

@@ -34,6 +34,30 @@ _ALL = (
         "Send one JSON object, encoded in UTF-8, nested less than a hundred levels deep.",
     ),
     ProblemType(
+        "key-required",
+        401,
+        "An API key is needed",
+        "The deployment asks for an API key here (its setting API_AUTH says where), and the request has none.",
+        "Ask whoever runs the deployment for a key (`goods keys create`), and send it as `Authorization: Bearer <key>`"
+        " or as `X-API-Key`.",
+    ),
+    ProblemType(
+        "invalid-key",
+        401,
+        "The API key is not valid",
+        "The key is unknown, expired or revoked, two different ones were sent, or `Authorization` is not `Bearer`. A"
+        " request with such a key is refused even where none is needed: its sender believes to be somebody.",
+        "Send the key as it was shown when it was made, or ask for a new one.",
+    ),
+    ProblemType(
+        "scope-too-small",
+        403,
+        "The API key does not allow this",
+        "Keys have the scope `read` (GET and HEAD), `write` (everything else as well), or `admin` (applying and undoing"
+        " imports as well).",
+        "Use a key of the scope that the detail names.",
+    ),
+    ProblemType(
         "not-found",
         404,
         "There is nothing at this path",

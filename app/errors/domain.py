@@ -69,6 +69,34 @@ class ProblemNotFound(GoodsApiError):
         super().__init__("The service knows no problem by this name.")
 
 
+class KeyRequired(GoodsApiError):
+    problem = "key-required"
+
+    def __init__(self) -> None:
+        super().__init__("This needs an API key: send it as `Authorization: Bearer <key>` or as `X-API-Key`.")
+
+
+class InvalidKey(GoodsApiError):
+    problem = "invalid-key"
+
+    def __init__(self) -> None:
+        super().__init__("The API key is not one of this deployment, or not any more.")
+
+
+class ScopeTooSmall(GoodsApiError):
+    problem = "scope-too-small"
+
+    def __init__(self, has: str, needed: str) -> None:
+        super().__init__(f"The API key has the scope `{has}`; this needs `{needed}`.")
+
+
+class NameTaken(GoodsApiError):
+    """Of an API key; no request can raise it."""
+
+    def __init__(self) -> None:
+        super().__init__("There is, or was, an API key of this name.")
+
+
 class RequestTimeout(GoodsApiError):
     problem = "request-timeout"
 

@@ -14,6 +14,12 @@ from app.errors.domain import Fault, GoodsApiError, InvalidInput, json_pointer, 
 from app.errors.messages import message_of
 
 MEDIA_TYPE = "application/problem+json"
+# RFC 6750, section 3: what the client should have sent.
+_CHALLENGES = {
+    "key-required": 'Bearer realm="Goods API"',
+    "invalid-key": 'Bearer realm="Goods API", error="invalid_token"',
+    "scope-too-small": 'Bearer realm="Goods API", error="insufficient_scope"',
+}
 _MOST_FAULTS = 20  # a body of a hundred thousand unknown fields is not echoed
 
 
@@ -49,6 +55,8 @@ def request_id_of(scope: Mapping[str, Any]) -> str:
 def problem_response(error: GoodsApiError, scope: Mapping[str, Any]) -> Response:
     """The answer that tells the caller of `error`."""
     headers = {} if error.retry_after is None else {"Retry-After": str(error.retry_after)}
+    if error.problem in _CHALLENGES:
+        headers["WWW-Authenticate"] = _CHALLENGES[error.problem]
     return _respond(
         error.problem, scope, detail=error.detail, faults=error.faults, members=error.members, headers=headers
     )

@@ -13,6 +13,7 @@ JSON_BODY = ("malformed-json", "malformed-request", "request-timeout", "body-too
 IDEMPOTENCY_KEY = ("idempotency-key-in-use", "idempotency-key-reused")
 _SCHEMA = "#/components/schemas/{model}"
 _NEEDS_RETRY_AFTER = 503
+_CHALLENGES = 401
 _TAGS = {
     "goods": "The catalogue: goods, one by one and many at once.",
     "stock": "Pieces that come and go, with a ledger.",
@@ -33,6 +34,11 @@ _HEADERS: dict[str, dict[str, Any]] = {
         "description": "When to try again, in seconds.",
         "schema": {"type": "integer", "minimum": 1},
         "example": 2,
+    },
+    "WWW-Authenticate": {
+        "description": "What kind of key is asked for (RFC 6750).",
+        "schema": {"type": "string"},
+        "example": 'Bearer realm="Goods API"',
     },
     "Idempotency-Replayed": {
         "description": "There, and `true`, when this is the answer to an earlier request with the same key.",
@@ -73,9 +79,14 @@ class Problem(BaseModel):
 
 def problems(*names: str, database: bool = False) -> dict[int | str, dict[str, Any]]:
     """The error answers of an operation, by the names of the catalogue; `database`: it needs the database."""
-    by_status: dict[int | str, dict[str, Any]] = {}
     unavailable = ("database-unavailable", "overloaded") if database else ()
-    for name in (*names, "invalid-input", "internal-error", *unavailable):
+    return problem_answers(*names, "invalid-input", "internal-error", *unavailable)
+
+
+def problem_answers(*names: str) -> dict[int | str, dict[str, Any]]:
+    """The answers that these problems are, by status."""
+    by_status: dict[int | str, dict[str, Any]] = {}
+    for name in names:
         problem = PROBLEMS[name]
         answer = by_status.setdefault(
             problem.status,
@@ -90,6 +101,8 @@ def problems(*names: str, database: bool = False) -> dict[int | str, dict[str, A
         answer["content"][PROBLEM_MEDIA_TYPE]["examples"][name] = {"$ref": f"#/components/examples/{name}"}
         if problem.status == _NEEDS_RETRY_AFTER or name == "idempotency-key-in-use":
             answer["headers"] = _headers("Retry-After")
+        if problem.status == _CHALLENGES:
+            answer["headers"] = _headers("WWW-Authenticate")
     return by_status
 
 

@@ -17,18 +17,21 @@ from sqlalchemy import URL
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
+from app.access.tables import access_keys
 from app.application import create_app
 from app.config.conf import Settings
 from app.database import migrate as migrations
 from app.database.db import DatabaseAddress
 from app.database.embedded import EmbeddedAddress
 from app.database.migrate import head, known_revisions, migrate, run_alembic
+from app.database.tables import metadata
 from app.goods.models import goods, idempotency, imports
 from tests.conftest import settings_for, until
 from tests.serving import serving
 
 # Importing a module of tables registers them.
-assert {idempotency.idempotency_records.metadata, imports.imports.metadata} == {goods.metadata}
+_TABLES = (goods.goods, idempotency.idempotency_records, imports.imports, access_keys)
+assert {table.metadata for table in _TABLES} == {metadata}
 
 _NAME = 'Migrations "of" this'  # a name that needs its quotes, and has some
 
@@ -219,7 +222,7 @@ def test_head_is_what_alembic_says_and_the_revisions_are_one_line() -> None:
 async def test_alembic_finds_no_difference_between_models_and_migrations(settings: Settings) -> None:
     def differences(connection: Any) -> Any:
         options = {"compare_type": True, "compare_server_default": True}
-        return compare_metadata(MigrationContext.configure(connection, opts=options), goods.metadata)
+        return compare_metadata(MigrationContext.configure(connection, opts=options), metadata)
 
     async with engine_of(settings) as engine, engine.connect() as opened:
         assert await opened.run_sync(differences) == []
@@ -229,7 +232,7 @@ async def test_models_create_what_migrations_create_to_the_last_check_and_collat
     empty: Settings, settings: Settings
 ) -> None:
     async with engine_of(empty) as engine, engine.begin() as opened:
-        await opened.run_sync(goods.metadata.create_all)
+        await opened.run_sync(metadata.create_all)
     modelled = await schema_of(empty)
     migrated = await schema_of(settings)
     # Functions and triggers exist in the migrations only.

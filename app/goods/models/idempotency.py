@@ -3,7 +3,7 @@
 from sqlalchemy import Column, DateTime, Index, Integer, LargeBinary, PrimaryKeyConstraint, Table, Text
 from sqlalchemy.dialects.postgresql import JSON
 
-from app.goods.models.goods import metadata
+from app.database.tables import metadata
 
 idempotency_records = Table(
     "idempotency_records",

@@ -20,7 +20,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSON
 
-from app.goods.models.goods import metadata
+from app.database.tables import metadata
 
 imports = Table(
     "imports",

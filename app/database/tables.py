@@ -1,0 +1,5 @@
+"""Where all tables are registered, whatever they are about."""
+
+from sqlalchemy import MetaData
+
+metadata = MetaData()
