@@ -11,9 +11,11 @@ import pytest
 
 from app.goods.services.imports import worker, working
 from tests.api.support import assert_problem, counted, create
+from tests.commands.test_import import REAL_FILE
 from tests.conftest import until
 
 _CSV = {"Content-Type": "text/csv"}
+_REAL_COLUMNS = "sku=StockCode,name=Description,price=UnitPrice,stock=Quantity"
 _FILE = "sku,name,price,stock\nA,Lantern,2.00,7\nB,Wick,0.50,3\nB,Wick,0.60,x\n,nobody,1,1\n"
 
 
@@ -280,3 +282,39 @@ async def test_old_imports_and_forgotten_uploads_are_deleted(
     await service.parts.import_worker.clean()
     assert [row["id"] for row in await connection.fetch("SELECT id FROM imports")] == [3]
     assert await connection.fetchval("SELECT count(DISTINCT import_id) FROM import_lines") == 1
+
+
+async def test_a_real_retailers_file_is_undone_unless_somebody_bought(
+    client: httpx2.AsyncClient, connection: Any
+) -> None:
+    if not REAL_FILE.exists():
+        pytest.skip("not run: the retailer's file is not ours to ship, and it is not here")
+    with REAL_FILE.open(encoding="utf-8", newline="") as stream:
+        codes = sorted({row["StockCode"] for row in csv.DictReader(stream) if int(row["Quantity"]) > 0})
+    items = [{"sku": code, "name": "Here before", "price": "7.77", "stock": 5} for code in codes[::20]]
+    assert (await client.post("/goods/bulk", json={"items": items})).status_code == 200
+    fields = "id, sku, name, description, category, price, stock"
+    before = await connection.fetch(f"SELECT {fields} FROM goods ORDER BY id")
+    assert len(before) > 150
+
+    path = await upload(client, REAL_FILE.read_bytes(), map=_REAL_COLUMNS, set="category=retail")
+    planned = await in_state(client, path, "planned")
+    assert planned["counts"]["refused"] == 521
+    assert planned["counts"]["created"] == 3885 - len(before)
+    await step(client, path, "apply", "applied")
+    after = await connection.fetch(f"SELECT {fields} FROM goods ORDER BY id")
+    assert len(after) == 3885
+
+    sold = [codes[0], codes[1]]  # one that was there, one that the import has created
+    lines = [{"sku": sku, "delta": -1} for sku in sold]
+    assert (await client.post("/stock", json={"lines": lines, "reason": "sale"})).status_code == 201
+    await client.post(f"{path}/undo")
+    refused = await in_state(client, path, "applied")
+    assert refused["problem"]["type"] == "/problems/import-drift"
+    assert {row["sku"] for row in await rows(client, path, result="conflict")} == set(sold)
+    assert await connection.fetchval("SELECT count(*) FROM goods") == 3885
+
+    lines = [{"sku": sku, "delta": 1} for sku in sold]
+    assert (await client.post("/stock", json={"lines": lines, "reason": "return"})).status_code == 201
+    await step(client, path, "undo", "undone")
+    assert await connection.fetch(f"SELECT {fields} FROM goods ORDER BY id") == before
