@@ -4,14 +4,17 @@ import asyncio
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from copy import copy
 from functools import cache
 
 from fastapi import FastAPI
+from starlette.middleware.cors import CORSMiddleware
+from starlette.routing import Route
 
 from app import __version__
 from app.about import docs, index, problems
 from app.access.directory import KeyDirectory
-from app.access.guard import Guard
+from app.access.guard import Guard, is_open
 from app.config.conf import ConfigurationError, Settings, load_settings
 from app.database.db import Database
 from app.errors import http as errors
@@ -48,12 +51,28 @@ from app.metrics.http import HttpMetrics
 from app.metrics.ledger import LedgerMetrics
 from app.middleware.access import AccessMiddleware
 from app.middleware.access_log import AccessLogMiddleware
+from app.middleware.admission import Admission, AdmissionMiddleware
 from app.middleware.error_boundary import ErrorBoundaryMiddleware
 from app.middleware.limits import LimitsMiddleware
 from app.middleware.prometheus import PrometheusMiddleware
+from app.middleware.rate_limit import RateLimiter
 from app.middleware.request_context import RequestContextMiddleware
+from app.middleware.security_headers import SecurityHeadersMiddleware
 from app.middleware.target import TargetMiddleware
 from app.server.workers import worker_index
+
+# A path that is written out goes before the templates that it would match.
+_WORK = (bulk.router, export.router, goods.lean, goods.router, stock.router, changes.router, imports.router)
+_DOCS = frozenset(route.path for route in docs.router.routes if isinstance(route, Route))
+# What a page of another origin may send, and may read of an answer.
+_CORS_REQUEST = [
+    "Authorization", "X-API-Key", "Content-Type", "If-Match", "If-None-Match", "Idempotency-Key", "X-Request-ID",
+    "Last-Event-ID", "traceparent",
+]  # fmt: skip
+_CORS_ANSWER = [
+    "ETag", "Location", "Link", "X-Request-ID", "Retry-After", "Idempotency-Replayed", "RateLimit", "RateLimit-Policy",
+    "WWW-Authenticate",
+]  # fmt: skip
 
 
 class Parts:
@@ -73,7 +92,14 @@ class Parts:
         self.database = Database(settings, self.database_metrics)
         self.readiness = Readiness(self.database, self.lifecycle, deadline=settings.connect_timeout)
         self.key_directory = KeyDirectory(self.database, self.access_metrics)
-        self.guard = Guard(settings.auth, self.key_directory, self.access_metrics)
+        with_key = {*(_DOCS if settings.docs == "key" else ()), *(["/metrics"] if settings.metrics == "key" else ())}
+        self.guard = Guard(settings.auth, self.key_directory, self.access_metrics, closed=frozenset(with_key))
+        self.admission = Admission(
+            settings.max_requests,
+            most_waiting=settings.max_waiting_requests,
+            seconds=settings.queue_timeout,
+            metrics=self.http_metrics,
+        )
         self.goods_queries = GoodsQueries(self.database, self.goods_metrics)
         self.goods_lists = GoodsLists(self.database, self.goods_metrics)
         self.goods_exports = GoodsExports(self.goods_lists, self.goods_metrics)
@@ -133,40 +159,49 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.parts = parts
     app.openapi = cache(lambda: docs.describe(app))  # type: ignore[method-assign]  # FastAPI's documented way
     errors.install(app)
-    # A path that is written out goes before the templates that it would match.
-    for router in (
-        bulk.router,
-        export.router,
-        goods.lean,
-        goods.router,
-        stock.router,
-        changes.router,
-        imports.router,
-        health.router,
-        index.router,
-        problems.router,
-        docs.router,
-    ):
-        # Not include_router: it would wrap each router in a tree that is walked on every request, and hide the
-        # routes' templates and methods. Our routers carry their whole prefix, so their routes are complete.
-        app.router.routes.extend(router.routes)
+    _add_routes(app, parts)
     _add_middleware(app, parts)
     return app
+
+
+def _add_routes(app: FastAPI, parts: Parts) -> None:
+    """All routes but those that the deployment has closed; those that do work wait for their turn."""
+    settings = parts.settings
+    closed = {*(_DOCS if settings.docs == "off" else ()), *(["/metrics"] if settings.metrics == "off" else ())}
+    # Not include_router: it would wrap each router in a tree that is walked on every request, and hide the routes'
+    # templates and methods. Our routers carry their whole prefix, so their routes are complete.
+    for router in _WORK:
+        for route in router.routes:
+            admitted = copy(route)  # the routers are shared by all applications of this process
+            admitted.app = AdmissionMiddleware(route.app, parts.admission)  # type: ignore[attr-defined]
+            app.router.routes.append(admitted)
+    for router in (health.router, index.router, problems.router, docs.router):
+        app.router.routes.extend(route for route in router.routes if getattr(route, "path", "") not in closed)
 
 
 def _add_middleware(app: FastAPI, parts: Parts) -> None:
     """From the inside to the outside: what is added last sees a request first."""
     settings = parts.settings
-    app.add_middleware(AccessMiddleware, actor_of=parts.guard.actor_of)
+    rate = None if settings.rate_limit is None else RateLimiter(settings.rate_limit)
+    app.add_middleware(AccessMiddleware, actor_of=parts.guard.actor_of, rate=rate, exempt=is_open)
     app.add_middleware(TargetMiddleware)
     app.add_middleware(
         LimitsMiddleware,
         max_body_bytes=settings.max_body_bytes,
         body_timeout=settings.body_timeout,
+        bounds={"/goods/bulk": settings.max_bulk_bytes, "/imports": settings.max_import_bytes},
         upload_paths=frozenset({"/imports"}),
-        max_upload_bytes=settings.max_import_bytes,
     )
     app.add_middleware(ErrorBoundaryMiddleware)
+    app.add_middleware(SecurityHeadersMiddleware)
+    if settings.cors_origins is not None:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=[origin.strip() for origin in settings.cors_origins.split(",")],
+            allow_methods=["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"],
+            allow_headers=_CORS_REQUEST,
+            expose_headers=_CORS_ANSWER,
+        )
     app.add_middleware(AccessLogMiddleware, log=parts.access_log)
     app.add_middleware(PrometheusMiddleware, metrics=parts.http_metrics)
     app.add_middleware(RequestContextMiddleware, draining=lambda: parts.lifecycle.draining)

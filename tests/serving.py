@@ -33,6 +33,7 @@ async def serving(
         port=0,
         keep_alive_timeout=75,
         shutdown_timeout=shutdown_timeout,
+        trusted_proxies=parts.settings.trusted_proxies,
     )
     server = _QuietServer(
         config, on_drain=parts.lifecycle.drain, on_listening=lambda _, port: listening.set_result(port)

@@ -55,10 +55,13 @@ _ANSWERS: dict[int | str, dict[str, Any]] = {
 @router.get("/", summary="What this is", response_class=Response, responses=_ANSWERS)
 async def index(request: Request) -> Response:
     """The service's name and version, the currency of its prices, and links to everything."""
+    settings = request.app.state.parts.settings
+    closed = {"docs", "openapi"} if settings.docs == "off" else set()
+    closed |= {"metrics"} if settings.metrics == "off" else set()
     body = {
         "service": "goods-api",
         "version": __version__,
-        "currency": request.app.state.parts.settings.currency,
-        "links": LINKS,
+        "currency": settings.currency,
+        "links": {name: path for name, path in LINKS.items() if name not in closed},
     }
     return Response(json.dumps(body), media_type="application/json")

@@ -47,6 +47,7 @@ _ONE: dict[int | str, dict[str, Any]] = {
     **problems("problem-not-found"),
 }
 
+_STYLED = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"
 _PAGE = """<!doctype html>
 <html lang="en">
 <meta charset="utf-8"><meta name="viewport" content="width=device-width">
@@ -87,7 +88,7 @@ async def read_problem(
         meaning=_text(problem.meaning),
         remedy=_text(problem.remedy),
     )
-    return Response(page, media_type="text/html")
+    return Response(page, media_type="text/html", headers={"Content-Security-Policy": _STYLED})
 
 
 def _entry(problem: ProblemType) -> dict[str, object]:

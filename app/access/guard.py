@@ -7,8 +7,9 @@ from datetime import UTC, datetime
 from typing import Any, Literal, TypeAlias
 
 from app.access.directory import KeyDirectory
-from app.access.keys import ANONYMOUS, LONGEST, Key, Scope
+from app.access.keys import LONGEST, Key, Scope
 from app.errors.domain import InvalidKey, KeyRequired, ScopeTooSmall
+from app.logs.context import ANONYMOUS
 from app.metrics.access import AccessMetrics
 
 log = logging.getLogger("goods.access.keys")
@@ -23,10 +24,13 @@ _BEARER = "bearer "
 
 
 class Guard:
-    """Judges each request by the deployment's mode and the key that it brings."""
+    """Judges each request by the deployment's mode and the key that it brings; paths in `closed` need one always."""
 
-    def __init__(self, mode: Mode, directory: KeyDirectory, metrics: AccessMetrics) -> None:
+    def __init__(
+        self, mode: Mode, directory: KeyDirectory, metrics: AccessMetrics, *, closed: frozenset[str] = frozenset()
+    ) -> None:
         self._mode = mode
+        self._closed = closed
         self._directory = directory
         self._metrics = metrics
 
@@ -36,12 +40,13 @@ class Guard:
         Raises KeyRequired, InvalidKey, ScopeTooSmall, and DatabaseUnavailable when the keys are not known.
         """
         path: str = scope["path"]
-        if is_open(path):
+        closed = path in self._closed
+        if is_open(path) and not closed:
             return ANONYMOUS
         needed = needed_scope(scope["method"], path)
         presented = self._presented(scope["headers"])
         if presented is None:
-            if self._mode == "off" or (self._mode == "writes" and needed == "read"):
+            if not closed and (self._mode == "off" or (self._mode == "writes" and needed == "read")):
                 return ANONYMOUS
             self._metrics.refused("missing")
             raise KeyRequired

@@ -10,7 +10,6 @@ from typing import Literal, TypeAlias, get_args
 Scope: TypeAlias = Literal["read", "write", "admin"]
 SCOPES: tuple[Scope, ...] = get_args(Scope)  # each includes those before it
 
-ANONYMOUS = "anonymous"
 NAME = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?", re.ASCII)
 LONGEST = 200  # characters; ours have 49
 

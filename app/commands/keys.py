@@ -11,12 +11,13 @@ from prometheus_client import CollectorRegistry
 
 from app import __version__
 from app.access import statements
-from app.access.keys import ANONYMOUS, NAME, Scope, digest_of, new_key
+from app.access.keys import NAME, Scope, digest_of, new_key
 from app.commands.database import announce, database_settings
 from app.commands.migrate import migrate_or_exit
 from app.config.conf import Settings
 from app.database.db import Database, Pool
 from app.errors.domain import GoodsApiError, NameTaken
+from app.logs.context import ANONYMOUS
 from app.logs.pipeline import configure_logging
 from app.metrics.database import DatabaseMetrics
 

@@ -81,6 +81,7 @@ def build_server(settings: Settings, *, welcome: bool) -> DrainingServer:
         port=settings.api_port,
         keep_alive_timeout=settings.keep_alive_timeout,
         shutdown_timeout=settings.shutdown_timeout,
+        trusted_proxies=settings.trusted_proxies,
     )
     return DrainingServer(
         config,

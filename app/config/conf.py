@@ -4,6 +4,7 @@ The environment wins over YAML, which wins over the defaults. Nothing is read im
 """
 
 import ipaddress
+import re
 from collections.abc import Mapping
 from itertools import pairwise
 from pathlib import Path
@@ -27,6 +28,36 @@ Host = Annotated[str, AfterValidator(_host_alone)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 Seconds = Annotated[float, Field(gt=0, le=3600)]
 Access = Literal["off", "writes", "all"]
+Opening = Literal["open", "key", "off"]
+
+
+def _rate(text: str) -> str:
+    from limits import parse_many  # noqa: PLC0415 - it takes a tenth of a second to load
+
+    try:
+        parse_many(text)
+    except ValueError:
+        raise ValueError("must be as 100/second, or several as 20/second;1000/minute") from None
+    return text
+
+
+def _networks(text: str) -> str:
+    for part in text.split(","):
+        try:
+            ipaddress.ip_network(part.strip())
+        except ValueError:
+            raise ValueError("must be addresses or networks, as 10.0.0.0/8, with commas between them") from None
+    return text
+
+
+def _origins(text: str) -> str:
+    for origin in text.split(","):
+        if origin.strip() != "*" and not _ORIGIN.fullmatch(origin.strip()):
+            raise ValueError("must be origins, as https://shop.example, with commas between them; or *")
+    return text
+
+
+_ORIGIN = re.compile(r"https?://[A-Za-z0-9.\-\[\]:]+")
 
 _CHECKOUT = Path(__file__).resolve().parents[2]
 
@@ -101,7 +132,13 @@ class Settings(BaseModel):
     )
     shutdown_timeout: Seconds = Field(20.0, description="Seconds for requests under way to finish at shutdown.")
     max_body_bytes: int = Field(
-        8_388_608, ge=1, le=1_073_741_824, description="The largest request body in bytes, at most 1 GiB."
+        2_097_152, ge=1, le=1_073_741_824, description="The largest request body in bytes, at most 1 GiB."
+    )
+    max_bulk_bytes: int = Field(
+        33_554_432,
+        ge=1,
+        le=1_073_741_824,
+        description="The largest body of `POST /goods/bulk` in bytes, at most 1 GiB.",
     )
     max_import_bytes: int = Field(
         1_073_741_824, ge=1, le=1_099_511_627_776, description="The largest file to import in bytes, at most 1 TiB."
@@ -120,6 +157,33 @@ class Settings(BaseModel):
         ge=1,
         le=36_500,
         description="Days that changes are kept, for the change feed, histories and `as_of`. Not set: for ever.",
+    )
+    max_requests: int = Field(
+        500, ge=1, le=100_000, description="Requests that one process works on at a time; more wait."
+    )
+    max_waiting_requests: int = Field(
+        500, ge=0, le=100_000, description="Requests that wait for their turn in one process; more are 503."
+    )
+    queue_timeout: Seconds = Field(1.0, description="Seconds that a request waits for its turn; then it is 503.")
+    rate_limit: Annotated[str, AfterValidator(_rate)] | None = Field(
+        None,
+        description="Requests that each key, or each address without one, may make to one process: `100/second`, or"
+        " several as `20/second;1000/minute`. Not set: any number.",
+    )
+    trusted_proxies: Annotated[str, AfterValidator(_networks)] | None = Field(
+        None,
+        description="Addresses or networks of proxies, with commas, whose `X-Forwarded-For` names the client. Not set:"
+        " none is believed.",
+    )
+    cors_origins: Annotated[str, AfterValidator(_origins)] | None = Field(
+        None,
+        description="Origins, with commas, whose pages may use the API from a browser; or `*`. Not set: none.",
+    )
+    docs: Opening = Field(
+        "open", description="`/docs` and `/openapi.json`: `open`, with a `key` (as `API_AUTH=all`), or `off` (404)."
+    )
+    metrics: Opening = Field(
+        "open", description="`/metrics`: `open`, with a `key` (as `API_AUTH=all`), or `off` (404)."
     )
     max_streams: int = Field(
         500, ge=0, le=100_000, description="Streams of changes that one process serves at a time; more are 503."

@@ -229,6 +229,14 @@ _ALL = (
         "Read the good, and send its `ETag` back as `If-Match`.",
     ),
     ProblemType(
+        "rate-limited",
+        429,
+        "Too many requests from one caller",
+        "The deployment takes so many requests in a time from each API key, and from each address without one."
+        " `RateLimit` and `RateLimit-Policy` say how many, on every answer.",
+        "Wait as long as `Retry-After` says. Read lists with larger pages, change many goods with `POST /goods/bulk`.",
+    ),
+    ProblemType(
         "head-too-large",
         431,
         "The request line and headers are too large",
@@ -252,8 +260,9 @@ _ALL = (
     ProblemType(
         "overloaded",
         503,
-        "Too many requests wait for the database",
-        "Every connection to the database was busy for longer than a request waits for one.",
+        "Too many requests at once",
+        "Every connection to the database was busy for longer than a request waits for one, or more requests were under"
+        " way than the deployment works on at once.",
         "Wait as long as `Retry-After` says and send the request again.",
     ),
     ProblemType(

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import ClassVar, Literal
 from urllib.parse import quote
 
@@ -38,7 +39,8 @@ class GoodsApiError(Exception):
     """
 
     problem: ClassVar[str] = "internal-error"
-    retry_after: ClassVar[int | None] = None  # seconds
+    retry_after: int | None = None  # seconds
+    headers: Mapping[str, str] = MappingProxyType({})
 
     def __init__(self, detail: str, *, faults: Sequence[Fault] = (), members: Mapping[str, int] | None = None) -> None:
         super().__init__(detail)
@@ -88,6 +90,15 @@ class ScopeTooSmall(GoodsApiError):
 
     def __init__(self, has: str, needed: str) -> None:
         super().__init__(f"The API key has the scope `{has}`; this needs `{needed}`.")
+
+
+class RateLimited(GoodsApiError):
+    problem = "rate-limited"
+
+    def __init__(self, seconds: int, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__("There were more requests than this deployment takes from one caller in the time.")
+        self.retry_after = seconds
+        self.headers = headers or {}
 
 
 class NameTaken(GoodsApiError):

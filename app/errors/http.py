@@ -54,7 +54,9 @@ def request_id_of(scope: Mapping[str, Any]) -> str:
 
 def problem_response(error: GoodsApiError, scope: Mapping[str, Any]) -> Response:
     """The answer that tells the caller of `error`."""
-    headers = {} if error.retry_after is None else {"Retry-After": str(error.retry_after)}
+    headers = dict(error.headers)
+    if error.retry_after is not None:
+        headers["Retry-After"] = str(error.retry_after)
     if error.problem in _CHALLENGES:
         headers["WWW-Authenticate"] = _CHALLENGES[error.problem]
     return _respond(

@@ -2,6 +2,9 @@
 
 from contextvars import ContextVar
 from dataclasses import dataclass
+from typing import Final
+
+ANONYMOUS: Final = "anonymous"
 
 
 @dataclass(slots=True)
@@ -11,7 +14,7 @@ class RequestContext:
     request_id: str
     trace_id: str
     span_id: str
-    actor: str = "anonymous"
+    actor: str = ANONYMOUS
 
 
 current_request: ContextVar[RequestContext | None] = ContextVar("current_request", default=None)

@@ -35,6 +35,15 @@ class HttpMetrics:
             registry=registry,
         )
         self._in_progress = {method: in_progress.labels(method) for method in (*METHODS, OTHER_METHOD)}
+        self.queued = Gauge(
+            "http_requests_queued",
+            "Requests that wait for their turn.",
+            multiprocess_mode="livesum",
+            registry=registry,
+        )
+        self.refused = Counter(
+            "http_requests_turned_away_total", "Requests that found too many others under way.", registry=registry
+        )
         self._known: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
 
     def begin(self, method: str) -> Gauge:

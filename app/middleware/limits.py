@@ -1,7 +1,7 @@
 """How much a client may send, and how long it may take."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -12,7 +12,7 @@ from app.server.body_fault import body_fault
 class LimitsMiddleware:
     """Bounds a body's size in bytes and the seconds that all of it may take to arrive.
 
-    A body to one of `upload_paths` has a bound of its own, and the seconds count from one piece of it to the next.
+    `bounds` are those of single paths. Of a body to one of `upload_paths` the seconds count from one piece to the next.
 
     Whoever reads the body is told, out of `receive`, by BodyTooLarge, RequestTimeout or MalformedRequest: without
     reading a byte when Content-Length says it already. Not here: then the request would have no route yet.
@@ -24,24 +24,24 @@ class LimitsMiddleware:
         *,
         max_body_bytes: int,
         body_timeout: float,
+        bounds: Mapping[str, int],
         upload_paths: frozenset[str] = frozenset(),
-        max_upload_bytes: int = 0,
     ) -> None:
         self.app = app
+        self._bounds = bounds
         self._upload_paths = upload_paths
-        self._max_upload_bytes = max_upload_bytes
         self._max_body_bytes = max_body_bytes
         self._body_timeout = body_timeout
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             length = _announced(scope["headers"])
-            upload = scope["path"].rstrip("/") in self._upload_paths
-            most = self._max_upload_bytes if upload else self._max_body_bytes
+            path = scope["path"].rstrip("/")
+            most = self._bounds.get(path, self._max_body_bytes)
             if length > most:
                 receive = _refusing(most)
             elif length != 0:
-                receive = self._bounded(scope, receive, most, upload=upload)
+                receive = self._bounded(scope, receive, most, upload=path in self._upload_paths)
         await self.app(scope, receive, send)
 
     def _bounded(self, scope: Scope, receive: Receive, most: int, *, upload: bool) -> Receive:

@@ -12,7 +12,7 @@ PROBLEM_MEDIA_TYPE = "application/problem+json"
 JSON_BODY = ("malformed-json", "malformed-request", "request-timeout", "body-too-large", "unsupported-media-type")
 IDEMPOTENCY_KEY = ("idempotency-key-in-use", "idempotency-key-reused")
 _SCHEMA = "#/components/schemas/{model}"
-_NEEDS_RETRY_AFTER = 503
+_NEED_RETRY_AFTER = (429, 503)
 _CHALLENGES = 401
 _TAGS = {
     "goods": "The catalogue: goods, one by one and many at once.",
@@ -99,7 +99,7 @@ def problem_answers(*names: str) -> dict[int | str, dict[str, Any]]:
         )
         answer["description"] = f"{answer['description']} `{name}`: {problem.title}.".strip()
         answer["content"][PROBLEM_MEDIA_TYPE]["examples"][name] = {"$ref": f"#/components/examples/{name}"}
-        if problem.status == _NEEDS_RETRY_AFTER or name == "idempotency-key-in-use":
+        if problem.status in _NEED_RETRY_AFTER or name == "idempotency-key-in-use":
             answer["headers"] = _headers("Retry-After")
         if problem.status == _CHALLENGES:
             answer["headers"] = _headers("WWW-Authenticate")

@@ -33,6 +33,7 @@ _RAISED: tuple[GoodsApiError, ...] = (
     domain.WrongImportState("planning"),
     domain.IdempotencyKeyInUse(),
     domain.IdempotencyKeyReused(),
+    domain.RateLimited(1),
     domain.DatabaseUnavailable(),
     domain.Overloaded(),
     domain.NotReady("This instance is shutting down."),

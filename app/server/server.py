@@ -17,8 +17,12 @@ def build_config(
     port: int,
     keep_alive_timeout: float,
     shutdown_timeout: float,
+    trusted_proxies: str | None = None,
 ) -> uvicorn.Config:
-    """A configuration that leaves logs, ids and headers to the application. Times are in whole seconds, at least 1."""
+    """A configuration that leaves logs, ids and headers to the application. Times are in whole seconds, at least 1.
+
+    From `trusted_proxies`, addresses and networks with commas, the client is whom X-Forwarded-For names.
+    """
     return uvicorn.Config(
         app,
         host=host,
@@ -31,7 +35,8 @@ def build_config(
         access_log=False,
         server_header=False,
         date_header=True,
-        proxy_headers=False,
+        proxy_headers=trusted_proxies is not None,
+        forwarded_allow_ips=trusted_proxies or "",
         timeout_keep_alive=max(1, round(keep_alive_timeout)),
         timeout_graceful_shutdown=max(1, round(shutdown_timeout)),
         backlog=2048,
