@@ -9,7 +9,7 @@ SAMPLE ?= yes
 export POETRY_VIRTUALENVS_IN_PROJECT := true
 .DEFAULT_GOAL := help
 
-.PHONY: help run test check format docs proof lock clean
+.PHONY: help run test check format docs proof soak lock clean
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 16
 
@@ -31,15 +31,16 @@ run: .venv/installed  ## serve on http://127.0.0.1:8000, with an embedded Postgr
 	@SAMPLE=$(SAMPLE) exec .venv/bin/goods serve
 
 COVERAGE ?= --no-cov
+TESTS ?= not proof and not soak and not slow
 test: .venv/installed  ## the test suite, against a real PostgreSQL that it starts itself
-	@.venv/bin/python -m pytest -n 2 --dist worksteal $(COVERAGE) -m "not proof"
+	@.venv/bin/python -m pytest -n 2 --dist worksteal $(COVERAGE) -m "$(TESTS)"
 
-check: .venv/installed  ## format, lint, types, import rules, then the tests, with the coverage they have
+check: .venv/installed  ## format, lint, types, import rules, then all tests but the proofs, with the coverage they have
 	@.venv/bin/ruff format --check .
 	@.venv/bin/ruff check .
 	@.venv/bin/mypy
 	@.venv/bin/lint-imports
-	@$(MAKE) --no-print-directory test COVERAGE="--cov --cov-report=term:skip-covered"
+	@$(MAKE) --no-print-directory test TESTS="not proof and not soak" COVERAGE="--cov --cov-report=term:skip-covered"
 
 format: .venv/installed  ## rewrite the code in the house's format
 	@.venv/bin/ruff format .
@@ -51,6 +52,9 @@ docs: .venv/installed  ## the documentation as a site, in site/
 
 proof: .venv/installed  ## the long proofs; their report goes to docs/reference/proof.md
 	@.venv/bin/python -m pytest -m proof --no-cov -p no:randomly -s
+
+soak: .venv/installed  ## half an hour of mixed load (SOAK_MINUTES); what grew goes to docs/reference/proof.md
+	@.venv/bin/python -m pytest -m soak --no-cov -p no:randomly -s tests/proof/test_soak.py
 
 lock: | .venv/poetry/bin/poetry  ## write poetry.lock anew from pyproject.toml
 	@$(POETRY) lock

@@ -59,6 +59,7 @@ from app.middleware.rate_limit import RateLimiter
 from app.middleware.request_context import RequestContextMiddleware
 from app.middleware.security_headers import SecurityHeadersMiddleware
 from app.middleware.target import TargetMiddleware
+from app.rest.routing import keep_apart
 from app.server.workers import worker_index
 
 # A path that is written out goes before the templates that it would match.
@@ -170,11 +171,12 @@ def _add_routes(app: FastAPI, parts: Parts) -> None:
     closed = {*(_DOCS if settings.docs == "off" else ()), *(["/metrics"] if settings.metrics == "off" else ())}
     # Not include_router: it would wrap each router in a tree that is walked on every request, and hide the routes'
     # templates and methods. Our routers carry their whole prefix, so their routes are complete.
-    for router in _WORK:
-        for route in router.routes:
-            admitted = copy(route)  # the routers are shared by all applications of this process
-            admitted.app = AdmissionMiddleware(route.app, parts.admission)  # type: ignore[attr-defined]
-            app.router.routes.append(admitted)
+    # Copies: the routers are shared by all applications of this process.
+    work = [copy(route) for router in _WORK for route in router.routes if isinstance(route, Route)]
+    keep_apart(work)
+    for route in work:
+        route.app = AdmissionMiddleware(route.app, parts.admission)
+    app.router.routes.extend(work)
     for router in (health.router, index.router, problems.router, docs.router):
         app.router.routes.extend(route for route in router.routes if getattr(route, "path", "") not in closed)
 

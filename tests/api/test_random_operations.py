@@ -3,8 +3,12 @@
 import asyncio
 from typing import Any
 
+import pytest
+
 from tests.api.random_operations import run_operations
 from tests.conftest import Service
+
+pytestmark = pytest.mark.slow
 
 
 async def test_nothing_that_clients_do_makes_the_books_disagree(service: Service, connection: Any) -> None:

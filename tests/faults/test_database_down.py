@@ -32,6 +32,11 @@ async def database(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Da
 
 
 async def test_a_stopped_database_is_told_in_time_and_its_return_is_noticed_at_once(database: Database) -> None:
+    await stop_and_start(database, requests_afterwards=500)
+
+
+async def stop_and_start(database: Database, *, requests_afterwards: int) -> None:
+    """Without the database everything that needs it is 503 in time; five seconds after its return nothing fails."""
     async with served(database.settings()) as (service, client):
         await assert_serves(client, 40)
         await database.stop()
@@ -45,7 +50,7 @@ async def test_a_stopped_database_is_told_in_time_and_its_return_is_noticed_at_o
         finally:
             await database.start()
         await until(lambda: is_ready(client), seconds=5)
-        await assert_serves(client, 500)
+        await assert_serves(client, requests_afterwards)
         await service.parts.gauges.refresh()
         assert "database_up 1.0" in (await client.get("/metrics")).text
         await assert_whole(service.parts.database.primary)

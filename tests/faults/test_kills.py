@@ -2,7 +2,11 @@
 
 from pathlib import Path
 
+import pytest
+
 from tests.faults.kills import survive_kills
+
+pytestmark = pytest.mark.slow
 
 
 async def test_no_answer_was_a_lie_though_service_and_database_were_killed(tmp_path: Path) -> None:

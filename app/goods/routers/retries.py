@@ -44,6 +44,7 @@ async def _retries(
             description="Names this attempt, with 1 to 255 characters: when it is sent again, within 24 hours, with the"
             " same query and body, nothing is done and the first answer is given again.",
             examples=["5f8c1c0e-order-1173"],
+            json_schema_extra={"minLength": 1, "maxLength": _LONGEST_KEY},
         ),
     ] = None,
 ) -> Retries:

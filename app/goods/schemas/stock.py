@@ -1,6 +1,6 @@
 """Movements of stock on the wire."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
@@ -32,9 +32,16 @@ class StockMove(_Input):
     reference: Reference = ""
 
 
+def _one_of_two(schema: dict[str, Any]) -> None:
+    only_real_defaults(schema)
+    schema["oneOf"] = [{"required": ["sku"]}, {"required": ["goods_id"]}]
+    schema["examples"] = [{"sku": "LAN-0012", "delta": -2}]
+
+
 class BasketLine(_Input):
     """One good of a basket: exactly one of `sku` and `goods_id`."""
 
+    model_config = ConfigDict(json_schema_extra=_one_of_two)
     sku: Given[Sku] = None
     goods_id: Given[Identifier] = Field(default=None, description="The good's id.", examples=[17])
     delta: Delta
