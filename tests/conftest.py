@@ -1,6 +1,7 @@
 """One real PostgreSQL for the run, one migrated database, and the service behind a real socket."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,7 @@ from app.config.conf import Settings, load_settings
 from app.database.db import DatabaseAddress
 from app.database.embedded import EmbeddedAddress, EmbeddedPostgres
 from app.database.migrate import migrate
+from tests.faults.pgbouncer import bouncing
 from tests.serving import serving
 
 
@@ -41,17 +43,29 @@ def settings_for(address: EmbeddedAddress, **changes: Any) -> Settings:
 
 
 @pytest.fixture(scope="session")
-async def settings(postgres: EmbeddedAddress) -> Settings:
-    """Settings of a migrated database."""
+async def direct(postgres: EmbeddedAddress) -> Settings:
+    """Settings of a migrated database, without anything between."""
     configured = settings_for(postgres)
     await migrate(configured)
     return configured
 
 
 @pytest.fixture(scope="session")
-async def connection(settings: Settings) -> AsyncIterator[Any]:
+def settings(
+    direct: Settings, postgres: EmbeddedAddress, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Settings]:
+    """Settings of a migrated database; through a PgBouncer when THROUGH_PGBOUNCER is set."""
+    if "THROUGH_PGBOUNCER" not in os.environ:
+        yield direct
+        return
+    with bouncing(postgres, tmp_path_factory.mktemp("pgbouncer")) as changes:
+        yield settings_for(postgres, **changes)
+
+
+@pytest.fixture(scope="session")
+async def connection(direct: Settings) -> AsyncIterator[Any]:
     """A connection of the test's own, to look behind the service."""
-    opened = await asyncpg.connect(**DatabaseAddress.of(settings).connect_arguments())
+    opened = await asyncpg.connect(**DatabaseAddress.of(direct).connect_arguments())
     # The run's own server keeps nothing that must survive a power cut; emptying tables is ten times faster so.
     for name in ("fsync", "synchronous_commit", "full_page_writes"):
         await opened.execute(f"ALTER SYSTEM SET {name} = off")

@@ -89,6 +89,11 @@ class Settings(BaseModel):
     db_migration_host: Host | None = Field(
         None, description="A direct host for migrations, when `DB_HOST` is a PgBouncer. Not set: `DB_HOST`."
     )
+    db_prepared_statements: bool = Field(
+        True,
+        description="Whether statements stay prepared on their connections. `no` behind a PgBouncer before 1.21, in"
+        " transaction mode: each is then a transaction of four round trips.",
+    )
     db_pool_size: int = Field(
         10, ge=1, le=200, description="Connections per process and host, 1 to 200; health checks have two more."
     )

@@ -31,6 +31,7 @@ class DatabaseAddress:
     user: str
     password: str | None
     sslmode: str
+    prepared: bool = True
 
     @classmethod
     def of(cls, settings: Settings, *, host: str | None = None) -> "DatabaseAddress":
@@ -39,7 +40,15 @@ class DatabaseAddress:
         if chosen is None:
             raise DatabaseUnavailable
         password = settings.db_password.get_secret_value() if settings.db_password else None
-        return cls(chosen, settings.db_port, settings.db_name, settings.db_user, password, settings.db_sslmode)
+        return cls(
+            chosen,
+            settings.db_port,
+            settings.db_name,
+            settings.db_user,
+            password,
+            settings.db_sslmode,
+            settings.db_prepared_statements,
+        )
 
     def connect_arguments(self) -> dict[str, Any]:
         """What asyncpg's connect() and create_pool() take."""
@@ -50,6 +59,7 @@ class DatabaseAddress:
             "user": self.user,
             "password": self.password,
             "ssl": "disable" if self.host.startswith("/") else self.sslmode,
+            **({} if self.prepared else {"statement_cache_size": 0}),
         }
 
 
@@ -134,7 +144,12 @@ class Pool:
     async def _fetch_once(self, sql: str, arguments: tuple[Any, ...]) -> Sequence[Row]:
         async with self._connection() as connection:
             try:
-                rows: Sequence[Row] = await connection.fetch(sql, *arguments, timeout=self._deadline)
+                if self._address.prepared:
+                    rows: Sequence[Row] = await connection.fetch(sql, *arguments, timeout=self._deadline)
+                else:
+                    # The statement is parsed in one round trip and run in another: a pooler must not part the two.
+                    async with asyncio.timeout(self._deadline), connection.transaction():
+                        rows = await connection.fetch(sql, *arguments)
             except TimeoutError:
                 # It may be frozen or half-open: asking it to cancel would wait once more.
                 connection.terminate()

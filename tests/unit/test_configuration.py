@@ -221,7 +221,7 @@ def test_the_bounds_themselves_are_accepted() -> None:
 
 def test_settings_of_a_database_without_its_host_are_refused() -> None:
     for name in [name for name in NAMES if name.startswith("DB_") and name not in {"DB_HOST", "DB_POOL_SIZE"}]:
-        value = {"DB_PORT": "5432", "DB_SSLMODE": "prefer"}.get(name, SECRET)
+        value = {"DB_PORT": "5432", "DB_SSLMODE": "prefer", "DB_PREPARED_STATEMENTS": "no"}.get(name, SECRET)
         assert refusal({name: value}) == f"environment: {name} is set without DB_HOST; set both, or neither"
     assert load_settings({"DB_POOL_SIZE": "20"}).db_pool_size == 20
 

@@ -148,6 +148,25 @@ def _stored_chunks(connection: Any, import_id: int, total: int) -> Iterator[byte
 async def _connected(settings: Settings) -> AsyncIterator[Any]:
     connection: Any = await asyncpg.connect(**DatabaseAddress.of(settings).connect_arguments())
     try:
-        yield connection
+        yield _Beside(connection)
     finally:
         await connection.close()
+
+
+class _Beside:
+    """A connection whose statements are transactions of their own, also through a pooler that parts what is not one."""
+
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+
+    async def execute(self, sql: str, *arguments: Any) -> Any:
+        async with self._connection.transaction():
+            return await self._connection.execute(sql, *arguments)
+
+    async def fetchrow(self, sql: str, *arguments: Any) -> Any:
+        async with self._connection.transaction():
+            return await self._connection.fetchrow(sql, *arguments)
+
+    async def fetchval(self, sql: str, *arguments: Any) -> Any:
+        async with self._connection.transaction():
+            return await self._connection.fetchval(sql, *arguments)
