@@ -249,11 +249,12 @@ async def test_lists_are_paged(client: httpx2.AsyncClient) -> None:
 
 
 async def test_what_is_not_there(client: httpx2.AsyncClient) -> None:
-    for path in ("", "/rows", "/refused.csv"):
-        assert_problem(await client.get(f"/imports/99{path}"), 404, "import-not-found")
-    for name in ("apply", "undo"):
-        assert_problem(await client.post(f"/imports/99/{name}"), 404, "import-not-found")
-    assert_problem(await client.get(f"/imports/{2**63}"), 422, "invalid-input")
+    for import_id in (99, 0, -1, 2**63 - 1, 2**63, -(2**70), 10**30):
+        for path in ("", "/rows", "/refused.csv"):
+            assert_problem(await client.get(f"/imports/{import_id}{path}"), 404, "import-not-found")
+        for name in ("apply", "undo"):
+            assert_problem(await client.post(f"/imports/{import_id}/{name}"), 404, "import-not-found")
+    assert_problem(await client.get("/imports/x"), 422, "invalid-input")
 
 
 async def test_a_step_that_kills_its_process_is_given_up_after_three_times(

@@ -19,7 +19,7 @@ async def test_ten_thousand_cases_from_the_description(
     postgres: EmbeddedAddress, connection: Any, tmp_path: Path, report: Report
 ) -> None:
     began = perf_counter()
-    described = await compare_with_description(postgres, connection, examples=250, seed=2, folder=tmp_path)
+    described = await compare_with_description(postgres, connection, examples=420, seed=2, folder=tmp_path)
     assert described.code == 0, described.said
     assert described.cases >= _CASES, described.said
     report.write(

@@ -7,9 +7,9 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from fastapi.responses import StreamingResponse
-from pydantic import BeforeValidator
+from pydantic import AfterValidator, BeforeValidator
 
-from app.errors.domain import UnsupportedMediaType
+from app.errors.domain import ImportNotFound, UnsupportedMediaType
 from app.goods.imports.options import ImportOptions
 from app.goods.queries.import_rows import ImportRow, ImportRows, Result
 from app.goods.queries.imports import Imports
@@ -28,7 +28,20 @@ router = APIRouter(route_class=StrictRoute, tags=["imports"])
 _FORMATS = {"text/csv": "csv", "application/x-ndjson": "ndjson"}
 _PIECE = 1 << 20  # bytes that are stored at a time
 
-ImportId = Annotated[int, Path(description="The import's id.", examples=[7], le=MAX_ID), BeforeValidator(integer_text)]
+
+def _that_can_be(import_id: int) -> int:
+    """An id that no import can have is one that is not there, not a mistake in its form."""
+    if not 0 < import_id <= MAX_ID:
+        raise ImportNotFound
+    return import_id
+
+
+ImportId = Annotated[
+    int,
+    Path(description="The import's id.", examples=[7]),
+    BeforeValidator(integer_text),
+    AfterValidator(_that_can_be),
+]
 After = Annotated[str | None, Query(description="The `next` of the page before.", examples=["WyI3ZjNhIiw1MF0"])]
 
 
