@@ -22,6 +22,8 @@ from app.server.protocol import Answer, ProtocolLimits, Rejecter, Rejection, pro
 from app.server.server import DrainingServer, build_config
 from app.server.workers import listening, serve_workers
 
+_FIRST_HANDED_OVER = 3
+
 
 def serve(settings: Settings, *, migrate_first: bool) -> None:
     """Serve until a signal comes. The embedded server, if there is one, starts first and stops last."""
@@ -45,6 +47,9 @@ def _interrupt(_: int, __: FrameType | None) -> None:
 
 
 def _bound(settings: Settings) -> socket.socket:
+    """The socket that systemd or another supervisor hands over (sd_listen_fds(3)), or one of our own."""
+    if os.environ.pop("LISTEN_PID", "") == str(os.getpid()) and os.environ.pop("LISTEN_FDS", "") == "1":
+        return socket.socket(fileno=_FIRST_HANDED_OVER)
     try:
         return listening(settings.api_host, settings.api_port)
     except OSError as error:

@@ -36,12 +36,16 @@ _NOTED = frozenset((b"host", b"content-length", b"transfer-encoding"))
 
 @dataclass(frozen=True)
 class ProtocolLimits:
-    """Seconds and bytes. After the last answer, up to `linger_bytes` for `linger_seconds` are read and thrown away."""
+    """Seconds and bytes. After the last answer, up to `linger_bytes` for `linger_seconds` are read and thrown away.
+
+    At the end of the service, idle connections are left open for `last_request_seconds`.
+    """
 
     header_timeout: float
     max_head_bytes: int = 65_536
     linger_bytes: int = 16 * 1024 * 1024
     linger_seconds: float = 5.0
+    last_request_seconds: float = 0.5
 
 
 class GuardedProtocol(HttpToolsProtocol):
@@ -105,8 +109,19 @@ class GuardedProtocol(HttpToolsProtocol):
             self._watch_head()
 
     def shutdown(self) -> None:
-        if self._linger_timer is None:
+        if self._linger_timer is not None:
+            return
+        if self.cycle is None or self.cycle.response_complete:
+            # A request may be on its way, from a client that has not heard of the end: it is still answered.
+            self.loop.call_later(self.limits.last_request_seconds, self._leave_if_idle)
+        else:
             super().shutdown()
+
+    def _leave_if_idle(self) -> None:
+        if self.cycle is None or self.cycle.response_complete:
+            self.transport.close()
+        else:
+            self.cycle.keep_alive = False
 
     # What the parser calls
 

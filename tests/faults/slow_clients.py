@@ -75,6 +75,7 @@ async def send_too_much(service: Service, *, bodies: int, size: int, chunked: bo
             writer.write(b"%x\r\n%s\r\n" % (len(piece), piece) if chunked else piece)
             with suppress(ConnectionError):  # the service has had enough of it; its answer came before
                 await writer.drain()
+            await asyncio.sleep(0)  # as every client that also looks for an answer while it sends
         status = int((await answer).split()[1])
         writer.close()
         return status

@@ -3,6 +3,7 @@
 import asyncio
 import subprocess
 from collections.abc import AsyncIterator
+from pathlib import Path
 from time import perf_counter
 
 import httpx2
@@ -12,6 +13,7 @@ from app.database.db import DatabaseAddress
 from tests.commands.conftest import Program
 from tests.conftest import Service
 from tests.faults.database import GOOD, NEED_DATABASE, Database, assert_serves, is_ready, served, timed
+from tests.faults.handover import hand_over
 from tests.faults.slow_clients import send_too_much, serve_beside_slow_clients
 from tests.faults.test_database_down import stop_and_start
 from tests.faults.test_database_slow import leave_in_the_middle
@@ -147,3 +149,17 @@ class _Elsewhere(Service):
 
     def __init__(self, url: str) -> None:
         self.url = url
+
+
+async def test_hand_overs(tmp_path: Path, report: Report) -> None:
+    times, requests = 10, 10_000
+    outcomes = await hand_over(tmp_path, times=times, requests=requests)
+    assert set(outcomes) == {200, 201}
+    assert outcomes.total() >= requests
+    report.write(
+        "Hand-overs",
+        "A new process takes over the socket from the old one, which is ended with SIGTERM and finishes what it has,"
+        " again and again, while 8 clients that repeat nothing create and read. Each old process ended with 0.",
+        ("hand-overs", "requests", "failed"),
+        [(times, f"{outcomes.total():,}", 0)],
+    )
