@@ -100,9 +100,10 @@ def _random_request(n: int) -> tuple[str, bytes, dict[str, bytes | str]]:
     traceparents: list[bytes | str] = [f"00-{random.getrandbits(128) | 1:032x}-{_SPAN}-01", *_BAD_TRACES]
     request_ids: list[bytes | str] = [f"mine-{n}", *_BAD_IDS]
     agents: list[bytes | str] = [secret, "curl", "a\x1b[31m", b"\xff\xfe"]
+    # A bad key is refused before anything else is looked at, so only some have one.
+    keys: list[dict[str, bytes | str]] = [{"Authorization": f"Bearer {secret}"}, {"X-API-Key": secret}, *[{}] * 8]
     headers: dict[str, bytes | str] = {
-        "Authorization": f"Bearer {secret}",
-        "X-API-Key": secret,
+        **random.choice(keys),
         "Cookie": f"session={secret}",
         "Idempotency-Key": secret,
         "User-Agent": random.choice(agents),
