@@ -18,6 +18,8 @@ from app.database.errors import NotSent, is_connection_loss, translate, was_not_
 from app.errors.domain import DatabaseUnavailable, Overloaded
 
 Row: TypeAlias = Any  # asyncpg.Record, which has no types
+# What the driver and the system raise when a statement fails or its connection does.
+_FAILURES = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError)
 _AT_ONCE = 0.001  # seconds: what taking a free connection may cost
 
 
@@ -128,7 +130,7 @@ class Pool:
             with suppress(asyncpg.DeadlockDetectedError, asyncpg.SerializationError):
                 return await self._fetch_over_live_connection(sql, arguments)
             return await self._fetch_over_live_connection(sql, arguments)
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError) as error:
+        except _FAILURES as error:
             known = translate(error)
             if known is None:
                 raise
@@ -182,7 +184,10 @@ class Pool:
         try:
             yield connection
         finally:
-            await pool.release(connection, timeout=self.connect_timeout)
+            # A connection that cannot be given back is ended by the pool. What happened before counts: the rows of a
+            # statement that was committed, or the cancellation of whoever waited for it.
+            with suppress(*_FAILURES):
+                await pool.release(connection, timeout=self.connect_timeout)
 
     async def _acquire(self, pool: asyncpg.Pool) -> Any:
         loop = asyncio.get_running_loop()

@@ -27,6 +27,23 @@ async def database(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Da
         yield made
 
 
+async def test_whoever_is_cancelled_while_the_database_hangs_ends_as_cancelled(database: Database) -> None:
+    """The farewell to a connection that does not answer fails as well: a task that took that for its end went on."""
+    running = "SELECT count(*) FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(60)'"
+    async with served(database.settings()) as (service, _), database.session() as opened:
+        pool = service.parts.database.primary
+        asking = asyncio.ensure_future(pool.fetch("SELECT pg_sleep(60)"))
+        await until(lambda: opened.fetchval(running))
+        await database.freeze()
+        try:
+            asking.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await asking
+        finally:
+            database.thaw()
+        await assert_whole(pool)
+
+
 @pytest.mark.parametrize("warm", [True, False], ids=["with open connections", "without connections"])
 async def test_a_frozen_database_keeps_nobody_waiting_beyond_the_deadlines(database: Database, *, warm: bool) -> None:
     settings = database.settings(CONNECT_TIMEOUT=0.5, STATEMENT_TIMEOUT=0.4, LOCK_TIMEOUT=0.3)
