@@ -12,6 +12,6 @@ pytestmark = pytest.mark.slow
 
 
 async def test_no_answer_is_outside_the_description(postgres: EmbeddedAddress, connection: Any, tmp_path: Path) -> None:
-    described = await compare_with_description(postgres, connection, examples=20, seed=1, folder=tmp_path)
+    described = await compare_with_description(postgres, connection, examples=24, seed=1, folder=tmp_path)
     assert described.code == 0, described.said
     assert described.cases >= 2_000, described.said

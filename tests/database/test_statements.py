@@ -25,12 +25,12 @@ from data.sample import generate
 from tests.conftest import Service, settings_for
 from tests.serving import serving
 
-# Without those of the tasks that look, now and then, whether an import, an old answer or a change waits for them.
+# Without those of the tasks that look, now and then, whether an import, an old answer, a change or a key waits for them.
 # (The text can be missing for a moment after a reset.)
 _CALLS = """
 SELECT coalesce(sum(calls), 0)::int FROM pg_stat_statements s JOIN pg_database d ON d.oid = s.dbid
 WHERE d.datname = current_database() AND coalesce(query, '') NOT LIKE ALL (
-  '{%pg_stat_statements%,%FROM imports%,%DELETE FROM idempotency_records%,%number_changes%}')
+  '{%pg_stat_statements%,%FROM imports%,%DELETE FROM idempotency_records%,%number_changes%,%access_keys%}')
 """
 _GOOD = {"sku": "A", "name": "a", "price": "1.00", "stock": 3, "category": "c"}
 _SORTS = [f"{sign}{column}" for column in KEY_TYPES for sign in ("", "-")]
