@@ -25,7 +25,7 @@ from data.sample import generate
 from tests.conftest import Service, settings_for
 from tests.serving import serving
 
-# Without those of the tasks that look, now and then, whether an import, an old answer, a change or a key waits for them.
+# Without those of the tasks that look, now and then, whether something waits for them or a key was revoked.
 # (The text can be missing for a moment after a reset.)
 _CALLS = """
 SELECT coalesce(sum(calls), 0)::int FROM pg_stat_statements s JOIN pg_database d ON d.oid = s.dbid
