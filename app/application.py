@@ -5,11 +5,12 @@ import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from copy import copy
-from functools import cache
+from functools import cache, partial
 
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app import __version__
 from app.about import docs, index, problems
@@ -51,15 +52,16 @@ from app.metrics.http import HttpMetrics
 from app.metrics.ledger import LedgerMetrics
 from app.middleware.access import AccessMiddleware
 from app.middleware.access_log import AccessLogMiddleware
-from app.middleware.admission import Admission, AdmissionMiddleware
+from app.middleware.admission import Admission, AdmissionMiddleware, LeanAdmissionMiddleware
 from app.middleware.error_boundary import ErrorBoundaryMiddleware
 from app.middleware.limits import LimitsMiddleware
 from app.middleware.prometheus import PrometheusMiddleware
 from app.middleware.rate_limit import RateLimiter
 from app.middleware.request_context import RequestContextMiddleware
 from app.middleware.security_headers import SecurityHeadersMiddleware
+from app.middleware.stack import MiddlewareStack
 from app.middleware.target import TargetMiddleware
-from app.rest.routing import keep_apart
+from app.rest.routing import LeanPath, LeanRoute, keep_apart
 from app.server.workers import worker_index
 
 # A path that is written out goes before the templates that it would match.
@@ -138,7 +140,24 @@ class Parts:
         self.database_metrics.sample(self.database.pools)
 
 
-def create_app(settings: Settings | None = None) -> FastAPI:
+class GoodsApi(FastAPI):
+    """The framework's application, with what happens around every request outside of it."""
+
+    around: ASGIApp
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.inside(scope, receive, send)
+            return
+        scope["app"] = self
+        await self.around(scope, receive, send)
+
+    async def inside(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """What the framework does."""
+        await super().__call__(scope, receive, send)
+
+
+def create_app(settings: Settings | None = None) -> GoodsApi:
     """The service as an ASGI application. Reads the environment when it is given no settings.
 
     Raises ConfigurationError when no database is configured: `goods serve` is what brings an embedded one.
@@ -148,7 +167,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         raise ConfigurationError("DB_HOST is not set: set it, or start with `goods serve`")
     configure_logging(level=settings.log_level, form=settings.log_format, version=__version__)
     parts = Parts(settings)
-    app = FastAPI(
+    app = GoodsApi(
         title="Goods API",
         version=__version__,
         docs_url=None,
@@ -165,7 +184,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     return app
 
 
-def _add_routes(app: FastAPI, parts: Parts) -> None:
+def _add_routes(app: GoodsApi, parts: Parts) -> None:
     """All routes but those that the deployment has closed; those that do work wait for their turn."""
     settings = parts.settings
     closed = {*(_DOCS if settings.docs == "off" else ()), *(["/metrics"] if settings.metrics == "off" else ())}
@@ -175,17 +194,19 @@ def _add_routes(app: FastAPI, parts: Parts) -> None:
     work = [copy(route) for router in _WORK for route in router.routes if isinstance(route, Route)]
     keep_apart(work)
     for route in work:
-        route.app = AdmissionMiddleware(route.app, parts.admission)
+        lean = isinstance(route, LeanRoute)
+        route.app = (LeanAdmissionMiddleware if lean else AdmissionMiddleware)(route.app, parts.admission)
     app.router.routes.extend(work)
     for router in (health.router, index.router, problems.router, docs.router):
         app.router.routes.extend(route for route in router.routes if getattr(route, "path", "") not in closed)
 
 
-def _add_middleware(app: FastAPI, parts: Parts) -> None:
+def _add_middleware(app: GoodsApi, parts: Parts) -> None:
     """From the inside to the outside: what is added last sees a request first."""
     settings = parts.settings
     rate = None if settings.rate_limit is None else RateLimiter(settings.rate_limit)
-    app.add_middleware(AccessMiddleware, actor_of=parts.guard.actor_of, rate=rate, exempt=is_open)
+    access = partial(AccessMiddleware, actor_of=parts.guard.actor_of, rate=rate, exempt=is_open)
+    app.add_middleware(access)
     app.add_middleware(TargetMiddleware)
     app.add_middleware(
         LimitsMiddleware,
@@ -195,18 +216,22 @@ def _add_middleware(app: FastAPI, parts: Parts) -> None:
         upload_paths=frozenset({"/imports"}),
     )
     app.add_middleware(ErrorBoundaryMiddleware)
-    app.add_middleware(SecurityHeadersMiddleware)
+    inside: ASGIApp = LeanPath(app.inside, app.router.routes, lambda route: ErrorBoundaryMiddleware(access(route)))
     if settings.cors_origins is not None:
-        app.add_middleware(
-            CORSMiddleware,
+        inside = CORSMiddleware(
+            inside,
             allow_origins=[origin.strip() for origin in settings.cors_origins.split(",")],
             allow_methods=["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"],
             allow_headers=_CORS_REQUEST,
             expose_headers=_CORS_ANSWER,
         )
-    app.add_middleware(AccessLogMiddleware, log=parts.access_log)
-    app.add_middleware(PrometheusMiddleware, metrics=parts.http_metrics)
-    app.add_middleware(RequestContextMiddleware, draining=lambda: parts.lifecycle.draining)
+    steps = (
+        RequestContextMiddleware(draining=lambda: parts.lifecycle.draining),
+        PrometheusMiddleware(parts.http_metrics),
+        AccessLogMiddleware(parts.access_log),
+        SecurityHeadersMiddleware(),
+    )
+    app.around = MiddlewareStack(inside, steps)
 
 
 @asynccontextmanager

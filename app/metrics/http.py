@@ -46,11 +46,13 @@ class HttpMetrics:
         )
         self._known: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
 
-    def begin(self, method: str) -> Gauge:
-        """Count a request as in progress; call `dec` on what is returned when its response is complete."""
-        gauge = self._in_progress[method_label(method)]
-        gauge.inc()
-        return gauge
+    def began(self, method: str) -> None:
+        """Count a request as in progress, until `ended` is called."""
+        self._in_progress[method_label(method)].inc()
+
+    def ended(self, method: str) -> None:
+        """Count it so no longer: its response is complete, or is a stream."""
+        self._in_progress[method_label(method)].dec()
 
     def answered(self, method: str, route: str, status: int, seconds: float, *, trace_id: str | None = None) -> None:
         """Count one answer; `trace_id` becomes the exemplar of its duration."""

@@ -2,40 +2,37 @@
 
 from time import perf_counter
 
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Scope
 
 from app.logs.access import AccessLog
 from app.middleware.route import route_template
 
+_STARTED = "goods.received"
+_STATUS = "goods.status"
+
 
 class AccessLogMiddleware:
-    """Writes the access line. The path is logged as it came, without the query, which may hold anything."""
+    """Writes the access line. The path is logged as it came, without the query, which may hold anything.
 
-    def __init__(self, app: ASGIApp, *, log: AccessLog) -> None:
-        self.app = app
+    A step of the stack.
+    """
+
+    def __init__(self, log: AccessLog) -> None:
         self._log = log
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
-        started = perf_counter()
-        status = 500  # what the server answers when the application is cut off before it could
+    def begin(self, scope: Scope) -> None:
+        scope["state"][_STARTED] = perf_counter()
 
-        async def watched(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-            await send(message)
+    def answer(self, scope: Scope, status: int, _: list[tuple[bytes, bytes]]) -> None:
+        scope["state"][_STATUS] = status
 
-        try:
-            await self.app(scope, receive, watched)
-        finally:
-            self._log.write(
-                context=scope["state"]["context"],
-                method=scope["method"],
-                route=route_template(scope),
-                path=scope["raw_path"].decode("latin-1"),
-                status=status,
-                duration_seconds=perf_counter() - started,
-            )
+    def end(self, scope: Scope) -> None:
+        state = scope["state"]
+        self._log.write(
+            context=state["context"],
+            method=scope["method"],
+            route=route_template(scope),
+            path=scope["raw_path"].decode("latin-1"),
+            status=state.get(_STATUS, 500),  # what the server answers when the application is cut off before it could
+            duration_seconds=perf_counter() - state[_STARTED],
+        )

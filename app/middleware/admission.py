@@ -84,3 +84,18 @@ class AdmissionMiddleware:
         finally:
             if inside:
                 admission.leave()
+
+
+class LeanAdmissionMiddleware:
+    """The same around a route that reads no body and whose answer is no stream: it has its place all the while."""
+
+    def __init__(self, app: ASGIApp, admission: Admission) -> None:
+        self.app = app
+        self._admission = admission
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._admission.enter()
+        try:
+            await self.app(scope, receive, send)
+        finally:
+            self._admission.leave()

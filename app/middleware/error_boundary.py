@@ -3,10 +3,12 @@
 import logging
 
 from starlette.requests import ClientDisconnect
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.errors.domain import GoodsApiError, MalformedRequest
 from app.errors.http import internal_error_response, problem_response
+from app.middleware.stack import answer_begun
 
 log = logging.getLogger("goods.errors")
 
@@ -21,27 +23,18 @@ class ErrorBoundaryMiddleware:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        begun = False
-
-        async def watched(message: Message) -> None:
-            nonlocal begun
-            begun = True
-            await send(message)
-
         try:
-            await self.app(scope, receive, watched)
-        except GoodsApiError as error:
-            if begun:
+            await self.app(scope, receive, send)
+        except Exception as error:
+            if not isinstance(error, GoodsApiError | ClientDisconnect):
+                log.exception("a request met a fault of the service", extra={"event": "error.unhandled"})
+            if answer_begun(scope):
                 raise
-            await problem_response(error, scope)(scope, receive, send)
-        except ClientDisconnect:
-            if begun:
-                raise
-            # Nobody is left to read it, but it is logged and counted: as the client's doing, not as a fault of ours.
-            gone = MalformedRequest("The connection ended before the body did.")
-            await problem_response(gone, scope)(scope, receive, send)
-        except Exception:
-            log.exception("a request met a fault of the service", extra={"event": "error.unhandled"})
-            if begun:
-                raise
-            await internal_error_response(scope)(scope, receive, send)
+            await _answer_to(error, scope)(scope, receive, send)
+
+
+def _answer_to(error: Exception, scope: Scope) -> Response:
+    if isinstance(error, ClientDisconnect):
+        # Nobody is left to read it, but it is logged and counted: as the client's doing, not as a fault of ours.
+        error = MalformedRequest("The connection ended before the body did.")
+    return problem_response(error, scope) if isinstance(error, GoodsApiError) else internal_error_response(scope)

@@ -2,48 +2,39 @@
 
 from time import perf_counter
 
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Scope
 
 from app.metrics.http import HttpMetrics
 from app.middleware.route import is_stream, route_template
+
+_STARTED = "goods.started"
 
 
 class PrometheusMiddleware:
     """Counts each request once, when its answer begins; in progress until the answer is complete.
 
-    A stream is in progress until it begins: it says nothing about how busy the service is.
+    A stream is in progress until it begins: it says nothing about how busy the service is. A step of the stack.
     """
 
-    def __init__(self, app: ASGIApp, *, metrics: HttpMetrics) -> None:
-        self.app = app
+    def __init__(self, metrics: HttpMetrics) -> None:
         self._metrics = metrics
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
-        started = perf_counter()
-        method = scope["method"]
-        in_progress = self._metrics.begin(method)
-        streaming = False
+    def begin(self, scope: Scope) -> None:
+        scope["state"][_STARTED] = perf_counter()
+        self._metrics.began(scope["method"])
 
-        async def counted(message: Message) -> None:
-            nonlocal streaming
-            if message["type"] == "http.response.start":
-                streaming = is_stream(scope)
-                if streaming:
-                    in_progress.dec()
-                self._metrics.answered(
-                    method,
-                    route_template(scope),
-                    message["status"],
-                    perf_counter() - started,
-                    trace_id=scope["state"]["context"].trace_id,
-                )
-            await send(message)
+    def answer(self, scope: Scope, status: int, _: list[tuple[bytes, bytes]]) -> None:
+        state = scope["state"]
+        self._metrics.answered(
+            scope["method"],
+            route_template(scope),
+            status,
+            perf_counter() - state[_STARTED],
+            trace_id=state["context"].trace_id,
+        )
+        if is_stream(scope):
+            self._metrics.ended(scope["method"])
 
-        try:
-            await self.app(scope, receive, counted)
-        finally:
-            if not streaming:
-                in_progress.dec()
+    def end(self, scope: Scope) -> None:
+        if not is_stream(scope):
+            self._metrics.ended(scope["method"])

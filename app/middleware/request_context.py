@@ -4,7 +4,7 @@ import random
 import re
 from collections.abc import Callable
 
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Scope
 
 from app.logs.context import RequestContext, current_request
 
@@ -26,19 +26,15 @@ def new_context(request_id: bytes | None = None, traceparent: bytes | None = Non
 
 
 class RequestContextMiddleware:
-    """Sets the context for the logs and puts the request's id on the answer.
+    """Sets the context for the logs and puts the request's id on the answer. A step of the stack.
 
     While the service drains, answers also ask the client to open its next connection elsewhere.
     """
 
-    def __init__(self, app: ASGIApp, *, draining: Callable[[], bool]) -> None:
-        self.app = app
+    def __init__(self, *, draining: Callable[[], bool]) -> None:
         self._draining = draining
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
+    def begin(self, scope: Scope) -> None:
         request_id = traceparent = None
         for name, value in scope["headers"]:
             if name == b"x-request-id":
@@ -47,16 +43,14 @@ class RequestContextMiddleware:
                 traceparent = value
         context = new_context(request_id, traceparent)
         current_request.set(context)
-        state = scope.setdefault("state", {})
+        state = scope["state"]
         state["context"] = context
         state["request_id"] = context.request_id
 
-        async def identified(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                headers = message.setdefault("headers", [])
-                headers.append((b"x-request-id", context.request_id.encode()))
-                if self._draining():
-                    headers.append((b"connection", b"close"))
-            await send(message)
+    def answer(self, scope: Scope, _: int, headers: list[tuple[bytes, bytes]]) -> None:
+        headers.append((b"x-request-id", scope["state"]["request_id"].encode()))
+        if self._draining():
+            headers.append((b"connection", b"close"))
 
-        await self.app(scope, receive, identified)
+    def end(self, scope: Scope) -> None:
+        """Nothing to do any more."""

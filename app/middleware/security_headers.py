@@ -1,6 +1,6 @@
 """What every answer tells browsers: that it is data, to be taken for nothing else, and shown in nobody's frame."""
 
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Scope
 
 # https://cheatsheetseries.owasp.org/cheatsheets/REST_Security_Cheat_Sheet.html#security-headers
 # Strict-Transport-Security is not among them: it belongs to whatever ends TLS.
@@ -9,26 +9,18 @@ _ALWAYS = (
     (b"x-frame-options", b"DENY"),
     (b"referrer-policy", b"no-referrer"),
 )
-_NOTHING = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
+_POLICY = b"content-security-policy"
+_NOTHING = (*_ALWAYS, (_POLICY, b"default-src 'none'; frame-ancestors 'none'"))
 
 
 class SecurityHeadersMiddleware:
-    """Adds them. An answer that has a Content-Security-Policy keeps it: a page with scripts."""
+    """Adds them. An answer that has a Content-Security-Policy keeps it: a page with scripts. A step of the stack."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
+    def begin(self, scope: Scope) -> None:
+        """Nothing to do yet."""
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
+    def answer(self, _: Scope, __: int, headers: list[tuple[bytes, bytes]]) -> None:
+        headers.extend(_ALWAYS if any(name == _POLICY for name, _ in headers) else _NOTHING)
 
-        async def secured(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                headers = message.setdefault("headers", [])
-                headers.extend(_ALWAYS)
-                if not any(name == _NOTHING[0] for name, _ in headers):
-                    headers.append(_NOTHING)
-            await send(message)
-
-        await self.app(scope, receive, secured)
+    def end(self, scope: Scope) -> None:
+        """Nothing to do any more."""

@@ -1,0 +1,62 @@
+"""What happens around every request, as one ASGI layer.
+
+A layer costs a coroutine, a closure around `send` and two calls of it; the five that this replaces took a third of the
+time of a point read. So those that only look on, or add headers, are steps of one layer.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+_BEGUN = "goods.answer_begun"
+
+
+class Step(Protocol):
+    """Looks on while a request passes. What it has to remember is in the request's state."""
+
+    def begin(self, scope: Scope) -> None:
+        """Act before anything else has looked at the request."""
+
+    def answer(self, scope: Scope, status: int, headers: list[tuple[bytes, bytes]]) -> None:
+        """Act when the head of the answer is about to be sent; `headers` may be added to."""
+
+    def end(self, scope: Scope) -> None:
+        """Act when the answer is complete, or will never be."""
+
+
+class MiddlewareStack:
+    """Runs the steps, in their order, around an application."""
+
+    def __init__(self, app: ASGIApp, steps: Sequence[Step]) -> None:
+        self.app = app
+        self._begin = [step.begin for step in steps]
+        self._answer = [step.answer for step in steps]
+        self._end = [step.end for step in steps]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        state: dict[str, Any] = scope.setdefault("state", {})
+        for begin in self._begin:
+            begin(scope)
+
+        async def watched(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                state[_BEGUN] = True
+                headers = message.setdefault("headers", [])
+                for answer in self._answer:
+                    answer(scope, message["status"], headers)
+            await send(message)
+
+        try:
+            await self.app(scope, receive, watched)
+        finally:
+            for end in self._end:
+                end(scope)
+
+
+def answer_begun(scope: Scope) -> bool:
+    """Whether the head of the answer has been sent, so that there can be no other answer."""
+    return _BEGUN in scope["state"]
