@@ -8,14 +8,40 @@ from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 
 class GentleTransport:
-    """The transport as a response sees it: written to as ever, and closed when the client has read."""
+    """The transport as a response sees it: closed when the client has read, and written to once for head and body.
 
-    __slots__ = ("close", "is_closing", "write")
+    uvicorn writes them one after the other, and uvloop hands each to the kernel at once: two system calls and two
+    packets. The head waits for its body, at most until the loop's next turn: a stream's body may take long.
+    """
 
-    def __init__(self, transport: asyncio.Transport, close: Callable[[], None]) -> None:
-        self.write = transport.write
+    __slots__ = ("_close", "_held", "_loop", "_write", "is_closing")
+
+    def __init__(
+        self, transport: asyncio.Transport, close: Callable[[], None], loop: asyncio.AbstractEventLoop
+    ) -> None:
+        self._write = transport.write
         self.is_closing = transport.is_closing
-        self.close = close
+        self._close = close
+        self._loop = loop
+        self._held: bytes | None = None
+
+    def write(self, data: bytes) -> None:
+        if self._held is None:
+            self._held = data
+            self._loop.call_soon(self.flush)
+        else:
+            data, self._held = self._held + data, None
+            self._write(data)
+
+    def flush(self) -> None:
+        """Write what is held."""
+        if self._held is not None:
+            data, self._held = self._held, None
+            self._write(data)
+
+    def close(self) -> None:
+        self.flush()
+        self._close()
 
 
 class _NoHeaders(list[tuple[bytes, bytes]]):

@@ -76,7 +76,7 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
         super().connection_made(transport)
-        self._gentle = GentleTransport(transport, self._close)
+        self._gentle = GentleTransport(transport, self._close, self.loop)
         self._head_timer = self.loop.call_later(self.limits.header_timeout, self._head_is_late)
 
     def connection_lost(self, exc: Exception | None) -> None:
