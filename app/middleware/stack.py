@@ -30,6 +30,7 @@ class MiddlewareStack:
 
     def __init__(self, app: ASGIApp, steps: Sequence[Step]) -> None:
         self.app = app
+        self.steps = steps
         self._begin = [step.begin for step in steps]
         self._answer = [step.answer for step in steps]
         self._end = [step.end for step in steps]

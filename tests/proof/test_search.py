@@ -23,55 +23,12 @@ from data.sample import generate
 from tests.conftest import Service
 from tests.proof.conftest import GOODS, Million, Report
 from tests.proof.reference_search import Catalogue, Found, Good
+from tests.proof.searches import LAST, SEARCHES
 from tests.serving import serving
 
 pytestmark = pytest.mark.proof
 
 _ROUNDS = 5
-_LAST = -1
-# The query, which page, and whether all that match must be sorted: many do, and yet too few lie near.
-_SEARCHES: list[tuple[str, int, bool]] = [
-    ("q=lantern", 1, False),
-    ("q=LANTERN&sort=-id&limit=1", 1, False),
-    ("q=white&limit=500", 1, False),
-    ("q=white&sort=-stock", 200, False),
-    ("q=with&sort=-id&limit=500", 400, False),
-    ("q=the", _LAST, False),
-    ("q=white metal lantern", 1, False),
-    ("q=lantern WHITE metal&limit=500", 3, False),
-    ("q=quillon 37", 1, False),
-    ("q=quillon 37&sort=name&limit=1", 300, False),
-    ("q=hollen&sort=-price", 1, False),
-    ("q=hollen&sort=updated_at", 100, False),
-    ("q=a pillar candle ivory", 1, False),
-    ("q=rechargeable battery 1,900 mAh&sort=price", 2, False),
-    ("q=nosuchthing", 1, False),
-    ("q=lantern nosuchthing", 1, False),
-    ("q=latern", 1, False),
-    ("q=latern&sort=-price&limit=500", 1, True),
-    ("q=whit metl lantren", 1, False),
-    ("q=rechargable batery AAA", 3, False),
-    ("q=galvansied lantern&sort=name", 1, False),
-    ("q=stor", 1, False),
-    ("q=hex&sort=-id", 2, False),
-    ("q=LAN-0001-500", 1, False),
-    ("q=lan0001500", 1, False),
-    ("q=LAN-0001-77", 1, False),
-    ("q=LAN-0001&sort=-price", 5, False),
-    ("q=LAN", 1, False),
-    ("q=lan-00&limit=500&sort=stock", 20, True),
-    ("q=SCC-3X20-T-500-9", 1, False),
-    ("q=white&category=Lighting", 50, False),
-    ("q=white&category=Lighting&in_stock=false&sort=name", 1, False),
-    ("q=white&category=Nothing of the kind", 1, False),
-    ("q=lantern&in_stock=false&sort=-updated_at", 1, False),
-    ("q=brass&min_price=30&max_price=31&sort=price", 1, False),
-    ("q=with&min_price=150&sort=price&limit=500", 1, False),
-    ("q=red&sort=price", 1, True),
-    ("q=nails&sort=-price", 2, True),
-    ("q=LED&sort=name&limit=500", 1, True),
-    ("q=lantern&category=Candles", 1, True),
-]
 
 
 @dataclass(frozen=True)
@@ -171,7 +128,7 @@ class Searching:
         filters = {name: value for name, value in query.items() if name not in ("q", "sort", "limit")}
         expected = self.reference.find(query["q"], sort=wanted.sort, **filters)
         pages = max(1, -(-len(expected) // wanted.limit))
-        number = pages if page == _LAST else page
+        number = pages if page == LAST else page
         assert number <= pages, f"{text} has no page {number}"
         start = (number - 1) * wanted.limit
         if start:
@@ -207,10 +164,10 @@ async def test_searches_of_a_million_goods_find_the_right_ones_and_read_few(mill
         searches = Service(app, url).parts.goods_lists._search
         searches._pool = recorder = Recorder(searches._pool)  # type: ignore[assignment]
         searching = Searching(client, recorder, million.connection, catalogue())
-        rows = [await searching.proven(text, page, far=far) for text, page, far in _SEARCHES]
+        rows = [await searching.proven(text, page, far=far) for text, page, far in SEARCHES]
     report.write(
         "Searching a million goods",
-        f"{len(_SEARCHES)} searches over HTTP, each equal to what a plain reference in Python finds, ids and order."
+        f"{len(SEARCHES)} searches over HTTP, each equal to what a plain reference in Python finds, ids and order."
         f" *Few*: at most {search.FEW:,} goods match the text and are sorted. *Near*: more do, and the page is found by"
         " walking the list. *Far*: it is not, and all that match are sorted. Rows are those that the scans of the"
         " two tables gave, for all statements of the page; passed over are those that a filter of the list did not"

@@ -14,7 +14,7 @@ from app.rest.routing import StrictRoute
 router = APIRouter(route_class=StrictRoute, tags=["goods"])
 
 
-def _service(request: Request) -> BulkService:
+async def _service(request: Request) -> BulkService:
     service: BulkService = request.app.state.parts.bulk_service
     return service
 

@@ -34,7 +34,7 @@ _FEED: dict[str, Any] = {
 }
 
 
-def _changes(request: Request) -> Changes:
+async def _changes(request: Request) -> Changes:
     changes: Changes = request.app.state.parts.changes
     return changes
 

@@ -46,7 +46,7 @@ _ANSWERS: dict[int | str, dict[str, Any]] = {
 }
 
 
-def _exports(request: Request) -> GoodsExports:
+async def _exports(request: Request) -> GoodsExports:
     exports: GoodsExports = request.app.state.parts.goods_exports
     return exports
 

@@ -45,7 +45,7 @@ ImportId = Annotated[
 After = Annotated[str | None, Query(description="The `next` of the page before.", examples=["WyI3ZjNhIiw1MF0"])]
 
 
-def _options(  # noqa: PLR0917 - an option each
+async def _options(  # noqa: PLR0917 - an option each
     request: Request,
     mapping: Annotated[
         str | None,
@@ -94,12 +94,12 @@ def _accepted(import_id: int) -> Callable[[str], Response]:
     return lambda document: Response(document, 202, headers=headers, media_type="application/json")
 
 
-def _imports(request: Request) -> Imports:
+async def _imports(request: Request) -> Imports:
     imports: Imports = request.app.state.parts.imports
     return imports
 
 
-def _rows(request: Request) -> ImportRows:
+async def _rows(request: Request) -> ImportRows:
     rows: ImportRows = request.app.state.parts.import_rows
     return rows
 

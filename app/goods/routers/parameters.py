@@ -1,4 +1,8 @@
-"""What the handlers take from a request besides its body."""
+"""What the handlers take from a request besides its body.
+
+Dependencies are coroutines, though none waits for anything: the framework runs plain functions in threads, which takes
+longer than all else that a request does here (a list of 100: 3 ms, and 0.5 without).
+"""
 
 import re
 from datetime import datetime
@@ -69,7 +73,11 @@ def origin_of(request: Request) -> Origin:
     return Origin(context.actor, context.request_id)
 
 
-def _conditions(
+async def _origin(request: Request) -> Origin:
+    return origin_of(request)
+
+
+async def _conditions(
     request: Request,
     goods_id: GoodsId,
     if_match: IfMatch = None,  # noqa: ARG001 - here for the documentation
@@ -88,7 +96,7 @@ def header_list(request: Request, name: bytes) -> str | None:
     return b", ".join(lines).decode("latin-1") if lines else None
 
 
-def _service(request: Request) -> GoodsService:
+async def _service(request: Request) -> GoodsService:
     service: GoodsService = request.app.state.parts.goods_service
     return service
 
@@ -98,17 +106,17 @@ def queries_of(request: Request) -> GoodsQueries:
     return queries
 
 
-def _lists(request: Request) -> GoodsLists:
+async def _lists(request: Request) -> GoodsLists:
     lists: GoodsLists = request.app.state.parts.goods_lists
     return lists
 
 
-def _categories(request: Request) -> Categories:
+async def _categories(request: Request) -> Categories:
     categories: Categories = request.app.state.parts.categories
     return categories
 
 
-OriginOf = Annotated[Origin, Depends(origin_of)]
+OriginOf = Annotated[Origin, Depends(_origin)]
 ConditionsOf = Annotated[Conditions, Depends(_conditions)]
 Service = Annotated[GoodsService, Depends(_service)]
 Lists = Annotated[GoodsLists, Depends(_lists)]

@@ -27,12 +27,12 @@ _MOVED: dict[str, Any] = {
 _LINK = {"Link": {"description": 'The next page, as rel="next".', "schema": {"type": "string"}}}
 
 
-def _service(request: Request) -> StockService:
+async def _service(request: Request) -> StockService:
     service: StockService = request.app.state.parts.stock_service
     return service
 
 
-def _movements(request: Request) -> Movements:
+async def _movements(request: Request) -> Movements:
     movements: Movements = request.app.state.parts.movements
     return movements
 
