@@ -1,7 +1,6 @@
 """Business metrics: what happened to goods, counted after it was committed."""
 
 from collections.abc import Mapping
-
 from typing import Self
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
