@@ -1,4 +1,4 @@
-"""The forty searches that are proven and measured: common words, several, misspelt ones, SKUs, and what is not there."""
+"""The forty searches that are proven and measured: common words, misspelt ones, SKUs, and what is not there."""
 
 LAST = -1
 # The query, which page, and whether all that match must be sorted: many do, and yet too few lie near.
