@@ -65,7 +65,16 @@ from app.rest.routing import LeanPath, LeanRoute, keep_apart
 from app.server.workers import worker_index
 
 # A path that is written out goes before the templates that it would match.
-_WORK = (bulk.router, export.router, goods.lean, goods.router, stock.router, changes.router, imports.router)
+_WORK = (
+    bulk.router,
+    export.router,
+    goods.listing,
+    goods.lean,
+    goods.router,
+    stock.router,
+    changes.router,
+    imports.router,
+)
 _DOCS = frozenset(route.path for route in docs.router.routes if isinstance(route, Route))
 # What a page of another origin may send, and may read of an answer.
 _CORS_REQUEST = [

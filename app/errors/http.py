@@ -111,6 +111,11 @@ async def _on_http_exception(request: Request, error: Exception) -> Response:
     return _respond("not-found", request.scope, detail="No resource of the service has this path.")
 
 
+def invalid_query(errors: Sequence[Mapping[str, Any]]) -> InvalidInput:
+    """What pydantic complains of in a query's parameters, without their values."""
+    return InvalidInput([_fault({**entry, "loc": ("query", *entry["loc"])}) for entry in errors[:_MOST_FAULTS]])
+
+
 def allowed_methods(request: Request) -> str:
     """Every method that any route of this path takes: the router itself names only those of the first."""
     methods: set[str] = set()

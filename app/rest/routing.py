@@ -8,10 +8,12 @@ from urllib.parse import parse_qsl, unquote_to_bytes
 from fastapi import Request, Response
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
+from pydantic import BaseModel, ValidationError
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.errors.domain import Fault, InvalidInput, printable
+from app.errors.http import invalid_query
 from app.rest.json_body import JSON, MERGE_PATCH, read_json
 
 Handler = Callable[[Request], Any]
@@ -33,7 +35,7 @@ class StrictRoute(APIRoute):
         reads_body = self.body_field is not None
 
         async def strict(request: Request) -> Response:
-            check_target(request.scope, known)
+            read_query(request.scope, known)
             if reads_body:
                 request = await read_json(request, media_types)
             response: Response = await handle(request)
@@ -57,14 +59,38 @@ class LeanRoute(StrictRoute):
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
         super().__init__(path, endpoint, **options)
         described = (self.openapi_extra or {}).get("parameters", [])
-        known = frozenset(parameter["name"] for parameter in described if parameter["in"] == "query")
+        self.known = frozenset(parameter["name"] for parameter in described if parameter["in"] == "query")
+        self.app = self.answer  # what the framework would put around the handler is left out
 
-        async def lean(scope: Scope, receive: Receive, send: Send) -> None:
-            check_target(scope, known)
-            response: Response = await endpoint(Request(scope, receive))
-            await response(scope, receive, send)
+    async def answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request, as an ASGI application."""
+        query = read_query(scope, self.known)
+        response: Response = await self.respond(Request(scope, receive), query)
+        await response(scope, receive, send)
 
-        self.app = lean
+    async def respond(self, request: Request, _: Mapping[str, str]) -> Response:
+        """Call the endpoint; it finds in the request what it needs of the query."""
+        response: Response = await self.endpoint(request)
+        return response
+
+
+class LeanListRoute(LeanRoute):
+    """A lean route whose endpoint takes the request and its query, as the one model that its second parameter is of."""
+
+    def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
+        super().__init__(path, endpoint, **options)
+        (self.query,) = self.dependant.query_params
+        self.model: type[BaseModel] = self.query.field_info.annotation  # type: ignore[assignment]  # what it is
+        self.known = frozenset(self.model.model_fields)
+
+    async def respond(self, request: Request, query: Mapping[str, str]) -> Response:
+        """Call the endpoint. Raises InvalidInput with each parameter that the model refuses."""
+        try:
+            wanted = self.model.model_validate(query)
+        except ValidationError as error:
+            raise invalid_query(error.errors()) from None
+        response: Response = await self.endpoint(request, wanted)
+        return response
 
 
 class LeanPath:
@@ -121,13 +147,13 @@ def _query_names(dependant: Dependant) -> list[str]:
     return names
 
 
-def check_target(scope: Mapping[str, Any], known: frozenset[str]) -> None:
-    """Refuse a path that is not UTF-8 and query parameters that are unknown, repeated or not UTF-8."""
+def read_query(scope: Mapping[str, Any], known: frozenset[str]) -> dict[str, str]:
+    """The query's parameters. Refuses those that are unknown, repeated or not UTF-8, and a path that is not UTF-8."""
     if b"%" in scope["raw_path"] and not _is_utf8(unquote_to_bytes(scope["raw_path"])):
         raise InvalidInput([Fault("parameter", "path", "must be percent-encoded UTF-8")])
     query: bytes = scope["query_string"]
     if not query:
-        return
+        return {}
     try:
         pairs = parse_qsl(
             query.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=_MOST_PARAMETERS
@@ -146,6 +172,7 @@ def check_target(scope: Mapping[str, Any], known: frozenset[str]) -> None:
         seen.add(name)
     if faults:
         raise InvalidInput(list(faults.values())[:20])
+    return dict(pairs)
 
 
 def _is_utf8(raw: bytes) -> bool:

@@ -9,11 +9,11 @@ from app.goods.routers.parameters import (
     CategoriesOf,
     ConditionsOf,
     GoodsId,
-    Lists,
     OriginOf,
     Service,
     as_of,
     header_list,
+    lists_of,
     past_of,
     path_integer,
     path_sku,
@@ -23,10 +23,11 @@ from app.goods.routers.retries import RetriesOf
 from app.goods.schemas.goods import CategoryPage, GoodsCreate, GoodsPage, GoodsPatch, GoodsRead, GoodsReplace
 from app.goods.schemas.list import GoodsFilter, Limit
 from app.rest.description import IDEMPOTENCY_KEY, JSON_BODY, problems
-from app.rest.routing import LeanRoute, StrictRoute
+from app.rest.routing import LeanListRoute, LeanRoute, StrictRoute
 
 router = APIRouter(route_class=StrictRoute, tags=["goods"])
 lean = APIRouter(route_class=LeanRoute, tags=["goods"])
+listing = APIRouter(route_class=LeanListRoute, tags=["goods"])
 
 _OF_A_CHANGE = (
     *JSON_BODY, "goods-not-found", "sku-taken", "version-conflict", "precondition-failed", "precondition-required",
@@ -64,15 +65,15 @@ _IF_NONE_MATCH = _parameter(
 )
 
 
-@router.get(
+@listing.get(
     "/goods",
     summary="List goods",
     response_class=Response,
     responses={200: {"model": GoodsPage, "description": "One page.", "headers": _LINK}, **problems(database=True)},
 )
-async def list_goods(request: Request, wanted: Annotated[GoodsFilter, Query()], lists: Lists) -> Response:
+async def list_goods(request: Request, wanted: Annotated[GoodsFilter, Query()]) -> Response:
     """Page by page: `next` is the `after` of the next page, and every page costs the same."""
-    page = await lists.page(wanted)
+    page = await lists_of(request).page(wanted)
     return page_answer(request, page.documents, page.next, count=page.count)
 
 

@@ -106,7 +106,7 @@ def queries_of(request: Request) -> GoodsQueries:
     return queries
 
 
-async def _lists(request: Request) -> GoodsLists:
+def lists_of(request: Request) -> GoodsLists:
     lists: GoodsLists = request.app.state.parts.goods_lists
     return lists
 
@@ -119,5 +119,4 @@ async def _categories(request: Request) -> Categories:
 OriginOf = Annotated[Origin, Depends(_origin)]
 ConditionsOf = Annotated[Conditions, Depends(_conditions)]
 Service = Annotated[GoodsService, Depends(_service)]
-Lists = Annotated[GoodsLists, Depends(_lists)]
 CategoriesOf = Annotated[Categories, Depends(_categories)]
