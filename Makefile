@@ -9,7 +9,7 @@ SAMPLE ?= yes
 export POETRY_VIRTUALENVS_IN_PROJECT := true
 .DEFAULT_GOAL := help
 
-.PHONY: help run test check format docs proof soak lock clean
+.PHONY: help run test check format docs proof soak bench bench-guard lock
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 16
 
@@ -55,6 +55,18 @@ proof: .venv/installed  ## the long proofs; their report goes to docs/reference/
 
 soak: .venv/installed  ## half an hour of mixed load (SOAK_MINUTES); what grew goes to docs/reference/proof.md
 	@.venv/bin/python -m pytest -m soak --no-cov -p no:randomly -s tests/proof/test_soak.py
+
+bench: .venv/installed benchmarks/peers/textbook/.venv benchmarks/peers/fastify/node_modules  ## the service beside peers, floors and pgbench; the report goes to docs/reference/benchmark.md
+	@.venv/bin/python -m benchmarks
+
+bench-guard: .venv/installed  ## the short form: fails when the service is slower by a third than benchmarks/guard.yml says
+	@.venv/bin/python -m benchmarks --guard --goods 50000 --rounds 3 --seconds 2
+
+benchmarks/peers/textbook/.venv:
+	@$(PYTHON) -m venv $@ && $@/bin/pip install --quiet --disable-pip-version-check -r benchmarks/peers/textbook/requirements.txt
+
+benchmarks/peers/fastify/node_modules:
+	@cd benchmarks/peers/fastify && npm ci --silent
 
 lock: | .venv/poetry/bin/poetry  ## write poetry.lock anew from pyproject.toml
 	@$(POETRY) lock

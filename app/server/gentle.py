@@ -6,15 +6,18 @@ from collections.abc import Callable
 from uvicorn._types import ASGI3Application, ASGIReceiveCallable, ASGISendCallable, ASGISendEvent, Scope
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
+_MOST_HELD = 65_536  # bytes
+
 
 class GentleTransport:
-    """The transport as a response sees it: closed when the client has read, and written to once for head and body.
+    """The transport as a response sees it: closed when the client has read, and written to at the end of a turn.
 
-    uvicorn writes them one after the other, and uvloop hands each to the kernel at once: two system calls and two
-    packets. The head waits for its body, at most until the loop's next turn: a stream's body may take long.
+    uvicorn writes head and body one after the other, and uvloop hands each to the kernel at once: two system calls, two
+    packets, and a client that is woken for each answer. What one turn of the loop answers is written in one go
+    instead: many point reads are, as they share a query. A large piece does not wait.
     """
 
-    __slots__ = ("_close", "_held", "_loop", "_write", "is_closing")
+    __slots__ = ("_close", "_held", "_loop", "_size", "_write", "is_closing")
 
     def __init__(
         self, transport: asyncio.Transport, close: Callable[[], None], loop: asyncio.AbstractEventLoop
@@ -23,20 +26,23 @@ class GentleTransport:
         self.is_closing = transport.is_closing
         self._close = close
         self._loop = loop
-        self._held: bytes | None = None
+        self._held: list[bytes] = []
+        self._size = 0
 
     def write(self, data: bytes) -> None:
-        if self._held is None:
-            self._held = data
+        if not self._held:
             self._loop.call_soon(self.flush)
-        else:
-            data, self._held = self._held + data, None
-            self._write(data)
+        self._held.append(data)
+        self._size += len(data)
+        if self._size > _MOST_HELD:
+            self.flush()
 
     def flush(self) -> None:
         """Write what is held."""
-        if self._held is not None:
-            data, self._held = self._held, None
+        if self._held:
+            data = b"".join(self._held)
+            self._held.clear()
+            self._size = 0
             self._write(data)
 
     def close(self) -> None:

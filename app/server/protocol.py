@@ -270,6 +270,8 @@ class GuardedProtocol(HttpToolsProtocol):
         except BaseException:
             self.transport.abort()
             raise
+        if self._gentle is not None:
+            self._gentle.flush()  # the answers before it
         self.transport.write(response(rejection, answer, self.server_state.default_headers))
         self._linger()
 
