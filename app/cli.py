@@ -173,6 +173,23 @@ def prove(
         prove_ledger(load_settings(os.environ))
 
 
+@program.command("demo-traffic")
+def demo_traffic(
+    url: Annotated[str, typer.Argument(help="The deployment that gets the traffic.")] = "http://127.0.0.1:8000",
+    *,
+    seconds: Annotated[float, typer.Option(min=1, max=86_400, help="How long it lasts.")] = 60,
+    requests_per_second: Annotated[float, typer.Option(min=0.1, max=500, help="How much there is of it.")] = 20,
+    key: Annotated[
+        str | None, typer.Option(envvar="GOODS_KEY", help="An API key that may write, if the deployment asks for one.")
+    ] = None,
+) -> None:
+    """Send a mix of reads, searches, changes, sales and mistakes for a while, so that dashboards show something."""
+    from app.commands.demo_traffic import Traffic  # noqa: PLC0415 - as above
+    from app.commands.demo_traffic import demo_traffic as run  # noqa: PLC0415 - as above
+
+    run(Traffic(url.rstrip("/"), seconds=seconds, requests_per_second=requests_per_second, key=key))
+
+
 @program.command("import")
 def import_file(
     file: Annotated[Path, typer.Argument(help="A CSV file, or NDJSON when it ends in .ndjson or .jsonl.")],
