@@ -9,7 +9,7 @@ SAMPLE ?= yes
 export POETRY_VIRTUALENVS_IN_PROJECT := true
 .DEFAULT_GOAL := help
 
-.PHONY: help run test check format docs proof soak bench bench-guard lock
+.PHONY: help run test check format docs dashboards proof soak bench bench-guard lock
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 16
 
@@ -49,6 +49,9 @@ format: .venv/installed  ## rewrite the code in the house's format
 docs: .venv/installed  ## the documentation as a site, in site/
 	@$(POETRY) install --quiet --extras embedded --with docs
 	@.venv/bin/zensical build --clean --strict
+
+dashboards:  ## build monitoring/grafana/dashboards from monitoring/grafana/build
+	@$(PYTHON) -m monitoring.grafana.build
 
 proof: .venv/installed  ## the long proofs; their report goes to docs/reference/proof.md
 	@.venv/bin/python -m pytest -m proof --no-cov -p no:randomly -s
