@@ -113,6 +113,12 @@ class GoodsMetrics:
             multiprocess_mode="mostrecent",
             registry=registry,
         )
+        self.stock_value = Gauge(
+            "goods_stock_value",
+            "Price times stock of all goods, in CURRENCY; an estimate when there are more than 100,000.",
+            multiprocess_mode="mostrecent",
+            registry=registry,
+        )
 
     def stock_moved(self, reason: str, movements: int = 1) -> None:
         """Count movements that have been committed."""

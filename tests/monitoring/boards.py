@@ -65,7 +65,7 @@ def queries() -> Iterator[Query]:
 def filled_in(expr: str, dashboard: Json) -> str:
     """The expression with a value for each variable."""
     for variable in dashboard["templating"]["list"]:
-        value = variable.get("allValue", "")
+        value = "" if variable["type"] == "textbox" else variable["allValue"] or ".*"
         for written in (f"${{{variable['name']}:regex}}", f"${{{variable['name']}}}", f"${variable['name']}"):
             expr = expr.replace(written, value)
     for name, value in _BUILT_IN.items():

@@ -116,8 +116,11 @@ def _other_dashboards() -> Json:
     }
 
 
-def label_values(name: str, label: str, metric: str, words: str, *, without: str = "") -> Json:
-    """A variable that takes its values from a metric's label; all of them to begin with."""
+def label_values(name: str, label: str, metric: str, words: str, *, only: str = "") -> Json:
+    """A variable that takes its values from a metric's label; all of them to begin with.
+
+    `only` is a regular expression of those that it takes. Where there is none, "all" is also what has no such label.
+    """
     query = f"label_values({metric}, {label})"
     return {
         "type": "query",
@@ -128,10 +131,10 @@ def label_values(name: str, label: str, metric: str, words: str, *, without: str
         "definition": query,
         "refresh": 2,
         "sort": 1,
-        "regex": without,
+        "regex": only,
         "multi": True,
         "includeAll": True,
-        "allValue": ".*",
+        "allValue": None if only else ".*",
         "current": {"text": "All", "value": "$__all"},
     }
 

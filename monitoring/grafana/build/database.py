@@ -17,7 +17,7 @@ def dashboard() -> Json:
         "datname",
         f"pg_stat_database_numbackends{{{_PG}}}",
         "Database",
-        without="/^(?!template|postgres$).+/",
+        only="/^(?!template|postgres$).+/",
     )
     return page(
         "goods-database",
