@@ -162,7 +162,7 @@ def _stock() -> Row:
         "Stock",
         chart(
             "Low and out of stock",
-            "Goods with less than LOW_STOCK_BELOW pieces, and without any. What is there to buy?",
+            "Goods with less than LOW_STOCK_BELOW pieces, and without any: what there is to buy.",
             prometheus(f"max(goods_low_stock{{{_API}}})", "low"),
             prometheus(f"max(goods_out_of_stock{{{_API}}})", "out"),
             unit="short",

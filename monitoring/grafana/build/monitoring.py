@@ -226,7 +226,7 @@ def _resources() -> Row:
         ),
         chart(
             "Processor time of each part",
-            "Cores in use.",
+            "Cores in use by each part, as it reports them of itself.",
             prometheus("sum by (job) (rate(process_cpu_seconds_total[$__rate_interval]))", "{{job}}"),
             unit="none",
         ),
