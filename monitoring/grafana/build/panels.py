@@ -98,12 +98,7 @@ def chart(
     return _panel("timeseries", title, description, list(queries)) | {
         "fieldConfig": {"defaults": defaults, "overrides": overrides},
         "options": {
-            "legend": {
-                "displayMode": "table",
-                "placement": "bottom",
-                "showLegend": True,
-                "calcs": ["lastNotNull", "max"],
-            },
+            "legend": {"displayMode": "list", "placement": "bottom", "showLegend": True, "calcs": []},
             "tooltip": {"mode": "multi", "sort": "desc"},
         },
     }
