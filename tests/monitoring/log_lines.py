@@ -1,6 +1,7 @@
 """Log lines of all kinds, written by a real service to which all of this really happens."""
 
 import json
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ EVENTS = {
 async def written(goods: Program, connection: Any, folder: Path) -> list[str]:
     """The lines that a service wrote from its start to its end, and a migration before it."""
     quick = {"METRICS_REFRESH": "0.2", "LEDGER_CHECK": "0.2", "LOG_LEVEL": "info", "LOG_FORMAT": "json"}
-    migrated = goods.run("migrate", **quick)
+    migrated = goods.run("migrate", stdin=subprocess.DEVNULL, **quick)
     await connection.execute("DELETE FROM access_keys")
     admin, small = (
         goods.run("keys", "create", scope, "--scope", scope).stdout.split()[-1] for scope in ("admin", "read")
