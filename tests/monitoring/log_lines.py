@@ -54,19 +54,19 @@ async def _ledger_that_is_wrong(connection: Any, file: Path) -> None:
         "INSERT INTO goods (sku, name, description, price, stock, created_at, updated_at)"
         " VALUES ('WRONG', 'Wrong', '', 1, 7, now(), now()) RETURNING id"
     )
-    await until(lambda: "ledger.mismatch" in file.read_text())
+    await until(lambda: '"ledger.mismatch"' in file.read_text())
     await connection.execute("DELETE FROM goods WHERE id = $1", goods_id)
-    await until(lambda: "ledger.mended" in file.read_text())
+    await until(lambda: '"ledger.mended"' in file.read_text())
 
 
 async def _column_that_is_gone(client: httpx2.AsyncClient, connection: Any, file: Path) -> None:
     await connection.execute("ALTER TABLE goods RENAME COLUMN stock TO pieces")
     try:
-        await until(lambda: "gauges.failed" in file.read_text())
+        await until(lambda: '"gauges.failed"' in file.read_text())
         await client.get("/goods?limit=1")
     finally:
         await connection.execute("ALTER TABLE goods RENAME COLUMN pieces TO stock")
-    await until(lambda: "database.back" in file.read_text())
+    await until(lambda: '"database.back"' in file.read_text())
 
 
 async def _stream(client: httpx2.AsyncClient) -> None:
