@@ -59,13 +59,13 @@ def queries() -> Iterator[Query]:
                 expr = filled_in(target["expr"], dashboard)
                 yield Query(uid, panel["title"], target["datasource"]["type"], expr)
         for annotation in dashboard["annotations"]["list"]:
-            yield Query(uid, annotation["name"], annotation["datasource"]["type"], annotation["expr"])
+            yield Query(uid, annotation["name"], annotation["datasource"]["type"], annotation["target"]["expr"])
 
 
 def filled_in(expr: str, dashboard: Json) -> str:
     """The expression with a value for each variable."""
     for variable in dashboard["templating"]["list"]:
-        value = "" if variable["type"] == "textbox" else variable["allValue"] or ".*"
+        value = "" if variable["type"] == "textbox" else variable.get("allValue", ".*")
         for written in (f"${{{variable['name']}:regex}}", f"${{{variable['name']}}}", f"${variable['name']}"):
             expr = expr.replace(written, value)
     for name, value in _BUILT_IN.items():

@@ -92,7 +92,7 @@ def test_variables_exist_and_are_used(board: Json) -> None:
 
 @BOARDS
 def test_alerts_and_deploys_are_marked(board: Json) -> None:
-    marked = {annotation["name"]: annotation["expr"] for annotation in board["annotations"]["list"]}
+    marked = {annotation["name"]: annotation["target"]["expr"] for annotation in board["annotations"]["list"]}
     assert set(marked) == {"Alerts", "Deploys"}
     assert "ALERTS" in marked["Alerts"]
     assert "goods_api_build_info" in marked["Deploys"]

@@ -82,8 +82,7 @@ def _alerts() -> Json:
         "datasource": PROMETHEUS,
         "enable": True,
         "iconColor": "red",
-        "expr": _ALERTS,
-        "step": "60s",
+        "target": {"expr": _ALERTS, "interval": "60s", "refId": "Anno"},
         "titleFormat": "{{alertname}}",
         "textFormat": "{{severity}}",
         "tagKeys": "severity",
@@ -96,8 +95,7 @@ def _deploys() -> Json:
         "datasource": PROMETHEUS,
         "enable": True,
         "iconColor": "blue",
-        "expr": _DEPLOYS,
-        "step": "60s",
+        "target": {"expr": _DEPLOYS, "interval": "60s", "refId": "Anno"},
         "titleFormat": "Version {{version}} appeared",
         "textFormat": "",
         "tagKeys": "version",
@@ -121,22 +119,20 @@ def label_values(name: str, label: str, metric: str, words: str, *, only: str = 
 
     `only` is a regular expression of those that it takes. Where there is none, "all" is also what has no such label.
     """
-    query = f"label_values({metric}, {label})"
-    return {
+    variable = {
         "type": "query",
         "name": name,
         "label": words,
         "datasource": PROMETHEUS,
-        "query": {"query": query, "refId": name},
-        "definition": query,
+        "query": {"query": f"label_values({metric}, {label})", "refId": name},
         "refresh": 2,
         "sort": 1,
         "regex": only,
         "multi": True,
         "includeAll": True,
-        "allValue": None if only else ".*",
         "current": {"text": "All", "value": "$__all"},
     }
+    return variable if only else variable | {"allValue": ".*"}
 
 
 def log_label_values(name: str, label: str, words: str, *, first: str) -> Json:
