@@ -1,13 +1,12 @@
 """The grammars of PromQL and LogQL, as their makers keep them: npm packages, installed from their lock file."""
 
 import json
-import shutil
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import pytest
+from tests.monitoring.npm import installed
 
 _FOLDER = Path(__file__).parent / "logql"
 Language = Literal["logql", "promql"]
@@ -25,7 +24,7 @@ class Found:
 
 def parse(language: Language, exprs: list[str]) -> list[Found]:
     """Parse the queries; skips the test where that can't be done."""
-    _install()
+    installed(_FOLDER)
     asked = json.dumps([{"language": language, "expr": expr} for expr in exprs])
     ended = subprocess.run(
         ["node", _FOLDER / "parse.mjs"], input=asked, capture_output=True, text=True, timeout=60, check=True
@@ -34,14 +33,3 @@ def parse(language: Language, exprs: list[str]) -> list[Found]:
         Found(each["errors"], each["identifiers"], each["strings"], each["lineFilters"])
         for each in json.loads(ended.stdout)
     ]
-
-
-def _install() -> None:
-    if (_FOLDER / "node_modules" / "@grafana" / "lezer-logql").exists():
-        return
-    if shutil.which("npm") is None:
-        pytest.skip("not run: there is no npm on this machine")
-    install = ["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts"]
-    installed = subprocess.run(install, cwd=_FOLDER, capture_output=True, text=True, timeout=300, check=False)
-    if installed.returncode:
-        pytest.skip(f"not run: npm could not install the grammars: {installed.stderr[-200:]}")
