@@ -59,17 +59,17 @@ proof: .venv/installed  ## the long proofs; their report goes to docs/reference/
 soak: .venv/installed  ## half an hour of mixed load (SOAK_MINUTES); what grew goes to docs/reference/proof.md
 	@.venv/bin/python -m pytest -m soak --no-cov -p no:randomly -s tests/proof/test_soak.py
 
-bench: .venv/installed benchmarks/peers/textbook/.venv benchmarks/peers/fastify/node_modules  ## the service beside peers, floors and pgbench; the report goes to docs/reference/benchmark.md
+bench: .venv/installed benchmarks/peers/textbook/.venv/installed benchmarks/peers/fastify/node_modules/installed  ## the service beside peers, floors and pgbench; the report goes to docs/reference/benchmark.md
 	@.venv/bin/python -m benchmarks
 
 bench-guard: .venv/installed  ## the short form: fails when the service is slower by a third than benchmarks/guard.yml says
 	@.venv/bin/python -m benchmarks --guard --goods 50000 --rounds 3 --seconds 2
 
-benchmarks/peers/textbook/.venv:
-	@$(PYTHON) -m venv $@ && $@/bin/pip install --quiet --disable-pip-version-check -r benchmarks/peers/textbook/requirements.txt
+benchmarks/peers/textbook/.venv/installed: benchmarks/peers/textbook/requirements.txt
+	@$(PYTHON) -m venv $(@D) && $(@D)/bin/pip install --quiet --disable-pip-version-check -r $< && touch $@
 
-benchmarks/peers/fastify/node_modules:
-	@cd benchmarks/peers/fastify && npm ci --silent
+benchmarks/peers/fastify/node_modules/installed: benchmarks/peers/fastify/package-lock.json
+	@cd benchmarks/peers/fastify && npm ci --silent && touch node_modules/installed
 
 lock: | .venv/poetry/bin/poetry  ## write poetry.lock anew from pyproject.toml
 	@$(POETRY) lock

@@ -211,7 +211,7 @@ def _add_routes(app: GoodsApi, parts: Parts) -> None:
 
 
 def _add_middleware(app: GoodsApi, parts: Parts) -> None:
-    """From the inside to the outside: what is added last sees a request first."""
+    """From the inside to the outside: what is added last sees a request first, but of the steps the first does."""
     settings = parts.settings
     rate = None if settings.rate_limit is None else RateLimiter(settings.rate_limit)
     access = partial(AccessMiddleware, actor_of=parts.guard.actor_of, rate=rate, exempt=is_open)
@@ -225,7 +225,12 @@ def _add_middleware(app: GoodsApi, parts: Parts) -> None:
         upload_paths=frozenset({"/imports"}),
     )
     app.add_middleware(ErrorBoundaryMiddleware)
-    inside: ASGIApp = LeanPath(app.inside, app.router.routes, lambda route: ErrorBoundaryMiddleware(access(route)))
+
+    def guarded(route: ASGIApp) -> ASGIApp:
+        # What the rate limit adds to answers it adds to problems as well: they are made inside of it.
+        return ErrorBoundaryMiddleware(access(route if rate is None else ErrorBoundaryMiddleware(route)))
+
+    inside: ASGIApp = LeanPath(app.inside, app.router.routes, guarded)
     if settings.cors_origins is not None:
         inside = CORSMiddleware(
             inside,

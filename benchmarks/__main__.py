@@ -53,9 +53,10 @@ def _guard(made: Databases, folder: Path, chosen: argparse.Namespace) -> None:
             _run(scenario, chosen)
             found, least = scenario.ratio("floor: asgi"), kept[scenario.title] * 2 / 3
             print(f"{scenario.title}: {found:.3f} of the floor, at least {least:.3f} is demanded")
-            fallen += [scenario.title] if found < least else []
+            errors = next(iter(scenario.results.values())).errors
+            fallen += [scenario.title] if found < least or errors else []
     if fallen:
-        sys.exit(f"slower by a third than {_KEPT.name} says: {', '.join(fallen)}")
+        sys.exit(f"slower by a third than {_KEPT.name} says, or with errors: {', '.join(fallen)}")
 
 
 def _measure(made: Databases, folder: Path, chosen: argparse.Namespace) -> None:

@@ -1,5 +1,6 @@
 """`goods serve`: everything from the database to the port, and back again in the opposite order."""
 
+import gc
 import os
 import signal
 import socket
@@ -88,12 +89,25 @@ def build_server(settings: Settings, *, welcome: bool) -> DrainingServer:
         shutdown_timeout=settings.shutdown_timeout,
         trusted_proxies=settings.trusted_proxies,
     )
+
+    def on_listening(host: str, port: int) -> None:
+        _spare_the_collector()
+        if welcome:
+            _welcome(host, port)
+
     return DrainingServer(
-        config,
-        on_drain=parts.lifecycle.drain,
-        delay=settings.shutdown_delay,
-        on_listening=_welcome if welcome else None,
+        config, on_drain=parts.lifecycle.drain, delay=settings.shutdown_delay, on_listening=on_listening
     )
+
+
+def _spare_the_collector() -> None:
+    """Let the garbage collector look at what requests leave behind, and no more at what the service consists of.
+
+    By default it walks the application's 200,000 objects again and again, for an eighth of a point read's time.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
 
 
 def rejecter(parts: Parts) -> Rejecter:

@@ -1,13 +1,11 @@
 """One line for each request, when its answer is complete."""
 
-from time import perf_counter
-
 from starlette.types import Scope
 
 from app.logs.access import AccessLog
 from app.middleware.route import route_template
+from app.middleware.stack import seconds_since_start
 
-_STARTED = "goods.received"
 _STATUS = "goods.status"
 
 
@@ -21,7 +19,7 @@ class AccessLogMiddleware:
         self._log = log
 
     def begin(self, scope: Scope) -> None:
-        scope["state"][_STARTED] = perf_counter()
+        """Nothing to do yet."""
 
     def answer(self, scope: Scope, status: int, _: list[tuple[bytes, bytes]]) -> None:
         scope["state"][_STATUS] = status
@@ -34,5 +32,5 @@ class AccessLogMiddleware:
             route=route_template(scope),
             path=scope["raw_path"].decode("latin-1"),
             status=state.get(_STATUS, 500),  # what the server answers when the application is cut off before it could
-            duration_seconds=perf_counter() - state[_STARTED],
+            duration_seconds=seconds_since_start(scope),
         )

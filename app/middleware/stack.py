@@ -1,14 +1,16 @@
 """What happens around every request, as one ASGI layer.
 
-A layer costs a coroutine, a closure around `send` and two calls of it; the five that this replaces took a third of the
-time of a point read. So those that only look on, or add headers, are steps of one layer.
+A layer costs a coroutine, a closure around `send` and two calls of it: five of them took a third of a point read.
+So those that only look on, or add headers, are steps of one layer.
 """
 
 from collections.abc import Sequence
+from time import perf_counter
 from typing import Any, Protocol
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+_STARTED = "goods.started"
 _BEGUN = "goods.answer_begun"
 
 
@@ -40,6 +42,7 @@ class MiddlewareStack:
             await self.app(scope, receive, send)
             return
         state: dict[str, Any] = scope.setdefault("state", {})
+        state[_STARTED] = perf_counter()
         for begin in self._begin:
             begin(scope)
 
@@ -56,6 +59,12 @@ class MiddlewareStack:
         finally:
             for end in self._end:
                 end(scope)
+
+
+def seconds_since_start(scope: Scope) -> float:
+    """How long ago the request's head was complete."""
+    started: float = scope["state"][_STARTED]
+    return perf_counter() - started
 
 
 def answer_begun(scope: Scope) -> bool:

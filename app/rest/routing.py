@@ -79,8 +79,8 @@ class LeanListRoute(LeanRoute):
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
         super().__init__(path, endpoint, **options)
-        (self.query,) = self.dependant.query_params
-        self.model: type[BaseModel] = self.query.field_info.annotation  # type: ignore[assignment]  # what it is
+        (query,) = self.dependant.query_params
+        self.model: type[BaseModel] = query.field_info.annotation  # type: ignore[assignment]  # what it is
         self.known = frozenset(self.model.model_fields)
 
     async def respond(self, request: Request, query: Mapping[str, str]) -> Response:

@@ -38,11 +38,13 @@ class GentleTransport:
             self.flush()
 
     def flush(self) -> None:
-        """Write what is held."""
-        if self._held:
-            data = b"".join(self._held)
-            self._held.clear()
-            self._size = 0
+        """Write what is held, unless the connection has gone meanwhile."""
+        if not self._held:
+            return
+        data = self._held[0] if len(self._held) == 1 else b"".join(self._held)
+        self._held.clear()
+        self._size = 0
+        if not self.is_closing():
             self._write(data)
 
     def close(self) -> None:

@@ -108,6 +108,11 @@ class GuardedProtocol(HttpToolsProtocol):
         elif self.cycle is None or self.cycle.response_complete:
             self._watch_head()
 
+    def eof_received(self) -> None:
+        # The client sends no more, and the transport closes when what was written has been sent: so it is written now.
+        if self._gentle is not None:
+            self._gentle.flush()
+
     def shutdown(self) -> None:
         if self._linger_timer is not None:
             return

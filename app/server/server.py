@@ -1,7 +1,6 @@
 """uvicorn, set up for the service, with a shutdown in steps."""
 
 import asyncio
-import gc
 from collections.abc import Callable
 from socket import socket
 from types import FrameType
@@ -44,16 +43,6 @@ def build_config(
     )
 
 
-def spare_the_collector() -> None:
-    """Let the garbage collector look at what requests leave behind, and no more at what the service consists of.
-
-    By default it walks the application's 200,000 objects again and again, for an eighth of a point read's time.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(20_000, 20, 20)
-
-
 class DrainingServer(uvicorn.Server):
     """Stops in steps: tell the application, serve on for `delay` seconds, finish what is under way, leave.
 
@@ -79,7 +68,6 @@ class DrainingServer(uvicorn.Server):
     async def startup(self, sockets: list[socket] | None = None) -> None:
         self._loop = asyncio.get_running_loop()
         await super().startup(sockets)
-        spare_the_collector()
         if self.started and self._on_listening is not None:
             host, port = self.servers[0].sockets[0].getsockname()[:2]
             self._on_listening(host, port)

@@ -207,3 +207,14 @@ async def test_each_path_has_the_bound_that_it_needs(settings: Settings, *, chun
                 assert (answer.status == 413) == refused, (path, size, answer)
                 if refused:
                     assert str(most) in answer.body.decode()
+
+
+@pytest.mark.parametrize(
+    "path", ["/goods/1", "/goods/abc", "/goods/by-sku/none", "/goods?limit=0", "/goods?x=1", "/goods"]
+)
+async def test_what_is_left_stands_on_every_answer_problems_included(settings: Settings, path: str) -> None:
+    async with limited(settings, rate_limit="100/second") as (_, client):
+        target, _, query = path.partition("?")
+        for asked in (path, f"{target}/?{query}"):
+            answer = await client.get(asked)
+            assert {"ratelimit", "ratelimit-policy"} <= set(answer.headers), asked

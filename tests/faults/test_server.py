@@ -264,3 +264,14 @@ async def test_an_offer_of_another_protocol_is_passed_over(
 async def test_a_fault_of_the_callback_ends_the_connection(tiny: Tiny) -> None:
     assert await tiny.ask(b"GET / HTTP/1.1\r\nX-Request-ID: faulty\r\nA: b\r\nBad Header: 1\r\n\r\n") == b""
     await _no_more_rejections(tiny, 0)
+
+
+async def test_a_client_that_sends_no_more_is_answered(tiny: Tiny) -> None:
+    """The end of what it sends can be there before the answer is written."""
+    for _ in range(50):
+        reader, writer = await tiny.connect()
+        writer.write(b"GET /plain HTTP/1.1\r\nHost: x\r\n\r\n")
+        writer.write_eof()
+        async with asyncio.timeout(5):
+            assert (await reader.read()).endswith(b"GET /plain")
+        writer.close()
