@@ -31,6 +31,7 @@ class Traffic:
 
     def __init__(self, client: httpx2.AsyncClient) -> None:
         self._client = client
+        self.url = client.base_url
         self.faulty = False
         self.answers: Counter[int] = Counter()
 
@@ -93,6 +94,8 @@ async def morning(folder: Path, *, by: int) -> AsyncIterator[Morning]:
     place.mkdir(parents=True)
     with listening() as people:
         async with Database.running(folder / "postgres") as database:
+            async with database.session() as session:
+                await session.execute("CREATE EXTENSION IF NOT EXISTS pg_stat_statements")
             settings = database.settings(METRICS_REFRESH=1, LEDGER_CHECK=1, LOG_LEVEL="error")
             app = create_app(settings)
             app.add_api_route("/faulty", _fail)

@@ -1,7 +1,9 @@
 """The real Prometheus, Alertmanager and PostgreSQL exporter, at ports of their own, around a service under test."""
 
+import json
 import socket
 import subprocess
+import time
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -106,6 +108,19 @@ async def alerting(folder: Path, configuration: Path) -> AsyncIterator[Alertmana
         yield Alertmanager(f"127.0.0.1:{port}")
 
 
+def _selectors(node: Any) -> Iterator[tuple[str, str]]:
+    """Walk what Prometheus says an expression consists of."""
+    if isinstance(node, list):
+        for each in node:
+            yield from _selectors(each)
+    if isinstance(node, dict):
+        if node.get("type") in ("vectorSelector", "matrixSelector"):
+            matchers = [f"{m['name']}{m['type']}{json.dumps(m['value'])}" for m in node["matchers"]]
+            yield node["name"], f"{{{','.join(sorted(matchers))}}}"
+        for value in node.values():
+            yield from _selectors(value)
+
+
 @dataclass
 class Prometheus:
     """A running Prometheus."""
@@ -122,6 +137,17 @@ class Prometheus:
         """What the expression gives now. An error of it fails the test."""
         data = await self._get("query", query=expression)
         return [data["result"]] if data["resultType"] in ("scalar", "string") else data["result"]
+
+    async def selectors(self, expression: str) -> list[tuple[str, str]]:
+        """The metrics that it reads: name, and the selector without its time."""
+        return list(_selectors(await self._get("parse_query", query=expression)))
+
+    async def exemplars(self, selector: str) -> list[dict[str, Any]]:
+        now = time.time()
+        data: list[dict[str, Any]] = await self._get(
+            "query_exemplars", query=selector, start=str(now - 600), end=str(now)
+        )
+        return data
 
     async def firing(self) -> set[str]:
         found = await self.query('ALERTS{alertstate="firing"}')
