@@ -36,14 +36,15 @@ class Traffic:
         self.answers: Counter[int] = Counter()
 
     async def run(self) -> None:
+        """Until it is cancelled."""
         while True:
-            for ask in (
-                lambda: self._client.get("/goods/1"),
-                lambda: self._client.get("/goods?limit=5"),
-                lambda: self._client.post("/goods/1/stock", json={"delta": 1, "reason": "receipt"}),
-                lambda: self._client.get("/faulty" if self.faulty else "/categories"),
+            for method, path, body in (
+                ("GET", "/goods/1", None),
+                ("GET", "/goods?limit=5", None),
+                ("POST", "/goods/1/stock", {"delta": 1, "reason": "receipt"}),
+                ("GET", "/faulty" if self.faulty else "/categories", None),
             ):
-                self.answers[(await ask()).status_code] += 1
+                self.answers[(await self._client.request(method, path, json=body)).status_code] += 1
                 await asyncio.sleep(_PAUSE)
 
 
