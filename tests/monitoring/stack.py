@@ -64,6 +64,7 @@ async def exporting(folder: Path, settings: Settings) -> AsyncIterator[str]:
         "--collector.stat_checkpointer",
         "--collector.long_running_transactions",
         "--collector.stat_statements",
+        "--collector.stat_statements.include_query",
         environ={"DATA_SOURCE_NAME": source},
     ):
         await _ready(f"http://127.0.0.1:{port}/metrics")
