@@ -97,7 +97,9 @@ async def morning(folder: Path, *, by: int) -> AsyncIterator[Morning]:
         async with Database.running(folder / "postgres") as database:
             async with database.session() as session:
                 await session.execute("CREATE EXTENSION IF NOT EXISTS pg_stat_statements")
-            settings = database.settings(METRICS_REFRESH=1, LEDGER_CHECK=1, LOG_LEVEL="error")
+            settings = database.settings(
+                METRICS_REFRESH=max(15 / by, 1), LEDGER_CHECK=max(60 / by, 1), LOG_LEVEL="error"
+            )
             app = create_app(settings)
             app.add_api_route("/faulty", _fail)
             configuration = write_configuration(place, people)

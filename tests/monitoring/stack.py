@@ -16,7 +16,7 @@ from app.config.conf import Settings
 from app.database.db import DatabaseAddress
 from tests.conftest import until
 from tests.monitoring.programs import program
-from tests.monitoring.shortened import write_prometheus, write_rules
+from tests.monitoring.shortened import divided, write_prometheus, write_rules
 
 _PATIENCE = 30.0  # seconds
 
@@ -179,7 +179,7 @@ async def watching(
         f"--storage.tsdb.path={folder / 'tsdb'}",
         f"--web.listen-address=127.0.0.1:{port}",
         "--enable-feature=exemplar-storage",
-        "--rules.alert.resend-delay=1s",
+        f"--rules.alert.resend-delay={divided('30s', by, least=1000)}",
     ):
         await _ready(f"http://127.0.0.1:{port}/-/ready")
         running = Prometheus(f"127.0.0.1:{port}")
