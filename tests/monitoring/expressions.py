@@ -73,5 +73,7 @@ def of_dashboards() -> Iterator[Expression]:
 
 def of_runbooks() -> Iterator[Expression]:
     for page in sorted(RUNBOOKS.glob("*.md")):
-        for block in re.findall(r"^```promql\n(.*?)^```", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL):
+        for block in re.findall(
+            r"^ *```promql\n(.*?)^ *```", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
+        ):
             yield Expression(page.name, block.strip())

@@ -102,15 +102,17 @@ async def test_what_runbooks_ask_prometheus_can_answer(watched: Morning) -> None
 
 
 async def test_what_runbooks_ask_postgres_can_answer(watched: Morning) -> None:
-    """Nothing of it is kept, and statements with a `<...>` to be filled in are read, not run."""
+    """Nothing of it is kept."""
     asked = 0
     async with watched.database.session() as session:
         for page in sorted(RUNBOOKS.glob("*.md")):
-            for block in re.findall(r"^```sql\n(.*?)^```", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL):
+            for block in re.findall(
+                r"^ *```sql\n(.*?)^ *```", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
+            ):
                 transaction = session.transaction()
                 await transaction.start()
                 try:
-                    await session.execute(re.sub(r"<\w+>", "0", block))
+                    await session.execute(block)
                 finally:
                     await transaction.rollback()
                 asked += 1

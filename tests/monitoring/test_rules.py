@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from tests.monitoring.programs import run
-from tests.monitoring.rules import PROMETHEUS, RULE_TESTS, RULES, laid_out
+from tests.monitoring.rules import PROMETHEUS, ROOT, RULE_TESTS, RULES, laid_out
 
 _TESTS = sorted(RULE_TESTS.glob("*.yml"))
 CONFIGURATION = yaml.safe_load((PROMETHEUS / "prometheus.yml").read_text(encoding="utf-8"))
@@ -43,7 +43,7 @@ def _with_its_time(path: Path) -> Any:
     return pytest.param(path, id=path.name, marks=[pytest.mark.slow] if slow else [])
 
 
-@pytest.mark.parametrize("path", map(_with_its_time, _TESTS))
+@pytest.mark.parametrize("path", [_with_its_time(path) for path in _TESTS])
 def test_the_rules_do_what_their_tests_say(path: Path) -> None:
     run("promtool", "test", "rules", path)
 
@@ -82,3 +82,12 @@ def test_every_job_is_found_by_name() -> None:
         if job["job_name"] != "prometheus":
             (discovery,) = job["dns_sd_configs"]
             assert discovery["type"] == "A"
+
+
+def test_the_flags_that_the_file_asks_for_are_in_the_documentation() -> None:
+    text = (PROMETHEUS / "prometheus.yml").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "reference" / "alerts.md").read_text(encoding="utf-8")
+    flags = re.findall(r"^#   (--(?:storage.tsdb.retention|enable|rules)\S+)", text, re.MULTILINE)
+    assert len(flags) == 4
+    for flag in flags:
+        assert f"`{flag}`" in page
