@@ -15,7 +15,7 @@ from tests.conftest import until
 from tests.faults.database import Database
 from tests.monitoring.fakes import People, listening
 from tests.monitoring.shortened import write_alertmanager
-from tests.monitoring.stack import Alertmanager, Prometheus, alerting, exporting, watching
+from tests.monitoring.stack import ENV, Alertmanager, Prometheus, alerting, exporting, watching
 from tests.monitoring.test_notifications import write_configuration
 from tests.serving import serving
 
@@ -143,6 +143,8 @@ async def all_is_well(at: Morning) -> None:
         return ended and at.people.heartbeats >= 2 and await at.prometheus.firing() == {"Watchdog"}
 
     await until(settled, seconds=_PATIENCE)
+    (watchdog,) = await at.alertmanager.alerts()
+    assert (watchdog["labels"]["monitor"], watchdog["labels"]["env"]) == ("goods", ENV)
     assert await at.prometheus.unhealthy_rules() == []
     at.people.heard.clear()
 

@@ -1,6 +1,7 @@
 """The real Prometheus, Alertmanager and PostgreSQL exporter, at ports of their own, around a service under test."""
 
 import json
+import os
 import socket
 import subprocess
 import time
@@ -19,6 +20,7 @@ from tests.monitoring.programs import program
 from tests.monitoring.shortened import divided, write_prometheus, write_rules
 
 _PATIENCE = 30.0  # seconds
+ENV = "trial"  # what the deployment is called
 
 
 def free_port() -> int:
@@ -180,6 +182,7 @@ async def watching(
         f"--web.listen-address=127.0.0.1:{port}",
         "--enable-feature=exemplar-storage",
         f"--rules.alert.resend-delay={divided('30s', by, least=1000)}",
+        environ={**os.environ, "GOODS_ENV": ENV},
     ):
         await _ready(f"http://127.0.0.1:{port}/-/ready")
         running = Prometheus(f"127.0.0.1:{port}")
