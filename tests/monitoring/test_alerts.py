@@ -96,3 +96,21 @@ def test_the_reference_names_every_alert_with_its_severity() -> None:
     page = (ROOT / "docs" / "reference" / "alerts.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| \[(\w+)\]\(\.\./runbooks/([\w-]+)\.md\) \| (\w+) \|", page, re.MULTILINE)
     assert sorted(rows) == sorted((alert.name, alert.runbook, alert.labels["severity"]) for alert in ALERTS)
+
+
+def test_runbooks_name_what_there_is_in_compose_and_in_the_cluster() -> None:
+    text = "".join(path.read_text(encoding="utf-8") for path in RUNBOOKS.glob("*.md"))
+    compose = ROOT / "docker-compose.yml"
+    manifests = [*ROOT.glob("*_*.yml"), *(ROOT / "monitoring" / "kubernetes").glob("*.yml")]
+    documents = [each for path in manifests for each in yaml.safe_load_all(path.read_text(encoding="utf-8")) if each]
+    workloads = {f"{each['kind'].lower()}/{each['metadata']['name']}" for each in documents if "kind" in each}
+    if not compose.exists() or "statefulset/postgres" not in workloads:
+        pytest.skip("not run: there are no files of a deployment")
+    services = set(yaml.safe_load(compose.read_text(encoding="utf-8"))["services"])
+    asked = re.findall(r"docker-compose (?:ps|exec|restart|logs|up)(?: -d| --[\w-]+(?:=\S+)?)* ([a-z][\w-]*)", text)
+    assert asked
+    assert set(asked) <= services
+    named = re.findall(r"\b(deploy|deployment|statefulset|daemonset)/([a-z][\w-]*)", text)
+    assert {
+        f"{kind.replace('deployment', 'deploy').replace('deploy', 'deployment')}/{name}" for kind, name in named
+    } <= workloads
