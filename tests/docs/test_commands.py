@@ -45,6 +45,12 @@ NOT_RUN = {
     ".venv/bin/goods import goods.csv": "the file is the reader's own; the how-to page runs one",
     "npx": "a program that is not installed here",
     "kubectl": "it needs a cluster",
+    "docker-compose": "it starts containers; tests/deploy runs the file and the lines about backups",
+    "docker system": "it needs a container engine",
+    "curl -s http://localhost:9090": "it needs a Prometheus; tests/monitoring runs one",
+    "df -h": "what it prints is the reader's own",
+    "promtool": "a program that is not everywhere; tests/monitoring/test_rules.py does the same",
+    "sed -i": "it changes files of the checkout",
 }
 _SERVICE = "http://127.0.0.1:8000"
 
