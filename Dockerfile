@@ -28,7 +28,7 @@ RUN index="$(/opt/poetry/bin/python -c 'from pip._internal.commands import creat
 # What a running service has no use for: symbols, tests, sources of compiled modules, stubs, bytecode of highlighters.
 RUN find /opt/venv -name '*.so' -exec strip --strip-unneeded '{}' + \
  && find /opt/venv/lib -type d '(' -name tests -o -name testing -o -name _testbase ')' -prune -exec rm -rf '{}' + \
- && find /opt/venv/lib -type f -regextype egrep -regex '.*\.(pyx|pxd|pxi|pyi|c|h|cpp|hpp)' -delete \
+ && find /opt/venv/lib -type f -regextype egrep -regex '.*(\.(pyx|pxd|pxi|pyi|c|h|cpp|hpp)|/test_[^/]*\.py)' -delete \
  && rm -f /opt/venv/bin/[Aa]ctivate* \
  && /opt/venv/bin/python -m compileall -q -j 0 -x '/pygments/' --invalidation-mode unchecked-hash /opt/venv/lib
 

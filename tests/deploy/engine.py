@@ -1,0 +1,54 @@
+"""The container engine of this machine, and what is asked of it. Without one nothing here is run, and says so."""
+
+import functools
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+IMAGE = "goods-api:0.1.0"
+BASE = "python:3.14-slim-trixie"
+# What a strict orchestrator gives a container: no writable root, no capability, no way to more of either.
+STRICT = ("--read-only", "--tmpfs=/tmp", "--cap-drop=ALL", "--security-opt=no-new-privileges")
+
+
+def docker(*arguments: str, seconds: float = 120, stdin: str | None = None) -> str:
+    """What `docker ARGUMENTS` prints; it has to succeed."""
+    ended = tried(*arguments, seconds=seconds, stdin=stdin)
+    assert ended.returncode == 0, f"docker {' '.join(arguments)}\n{ended.stdout[-4000:]}\n{ended.stderr[-4000:]}"
+    return ended.stdout
+
+
+def tried(*arguments: str, seconds: float = 120, stdin: str | None = None) -> "subprocess.CompletedProcess[str]":
+    """`docker ARGUMENTS`, however it ends."""
+    return subprocess.run(
+        ["docker", *arguments], cwd=ROOT, input=stdin, capture_output=True, text=True, timeout=seconds, check=False
+    )
+
+
+def described(kind: str, name: str) -> Any:
+    """What the engine knows of one object."""
+    return json.loads(docker(kind, "inspect", name))[0]
+
+
+@functools.cache
+def can_be_had(image: str) -> bool:
+    """Whether the image is here, or comes when it is asked for."""
+    return (
+        tried("image", "inspect", image).returncode == 0 or tried("pull", "--quiet", image, seconds=300).returncode == 0
+    )
+
+
+def need_engine() -> None:
+    """Skip the test where there is no engine with compose, or no base image."""
+    try:
+        answers = tried("info").returncode == 0 and tried("compose", "version").returncode == 0
+    except (FileNotFoundError, subprocess.TimeoutExpired):
+        answers = False
+    if not answers:
+        pytest.skip("not run: no container engine with compose answers here")
+    if not can_be_had(BASE):
+        pytest.skip(f"not run: {BASE} can't be had here")
