@@ -82,7 +82,8 @@ async def test_what_was_dumped_is_restored_and_its_ledger_is_right(tmp_path: Pat
 
 
 def _looked_at(good: int) -> tuple[str, ...]:
+    """The feed first: who reads it numbers it, and the history shows the numbers."""
     return (
-        "/goods?count=exact&limit=500", f"/goods/{good}", f"/goods/{good}/stock/movements", f"/goods/{good}/history",
-        "/categories",
+        "/changes?limit=500", f"/goods/{good}/history", f"/goods/{good}", f"/goods/{good}/stock/movements",
+        "/goods?count=exact&limit=500", "/categories",
     )  # fmt: skip
