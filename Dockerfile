@@ -7,7 +7,8 @@ ARG POETRY_VERSION=2.5.1
 ARG POETRY_MIRROR_VERSION=0.6.5
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 \
     PIP_NO_CACHE_DIR=1
-# binutils: most wheels come with their debugging symbols, which are a third of the image.
+# binutils, because most wheels come with symbols for debuggers. Its version is the base image's own: one that is pinned
+# is gone from the mirrors with Debian's next point release.
 # hadolint ignore=DL3008
 RUN apt-get update -qq \
  && apt-get install -qq --yes --no-install-recommends binutils \

@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -44,6 +45,15 @@ class Project:
 
     def up(self, *services: str) -> None:
         self.compose("up", "--build", "--detach", *services, seconds=600)
+
+    def run_page(self, lines: list[str], folder: Path) -> None:
+        """Run a page's lines for this project, files of theirs in `folder`. The last one starts the API alone."""
+        for line in lines:
+            ours = line.replace("docker-compose", f"docker compose --project-directory {ROOT} -p {self.name} -f {FILE}")
+            if ours.endswith(" up -d"):
+                ours += " api"
+            ended = subprocess.run(["bash", "-c", ours], cwd=folder, capture_output=True, timeout=300, check=False)
+            assert ended.returncode == 0, f"{line}\n{ended.stderr.decode()[-4000:]}"
 
     def states(self) -> dict[str, str]:
         """Of each running service its health, or `running` where it has no check."""

@@ -11,6 +11,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 IMAGE = "goods-api:0.1.0"
 BASE = "python:3.14-slim-trixie"
+POSTGRES = "postgres:18.6"
 # What a strict orchestrator gives a container: no writable root, no capability, no way to more of either.
 STRICT = ("--read-only", "--tmpfs=/tmp", "--cap-drop=ALL", "--security-opt=no-new-privileges")
 
@@ -42,13 +43,14 @@ def can_be_had(image: str) -> bool:
     )
 
 
-def need_engine() -> None:
-    """Skip the test where there is no engine with compose, or no base image."""
+def need_engine(*images: str) -> None:
+    """Skip the test where there is no engine with compose, or no base image, or none of `images`."""
     try:
         answers = tried("info").returncode == 0 and tried("compose", "version").returncode == 0
     except (FileNotFoundError, subprocess.TimeoutExpired):
         answers = False
     if not answers:
         pytest.skip("not run: no container engine with compose answers here")
-    if not can_be_had(BASE):
-        pytest.skip(f"not run: {BASE} can't be had here")
+    for image in (BASE, *images):
+        if not can_be_had(image):
+            pytest.skip(f"not run: {image} can't be had here")

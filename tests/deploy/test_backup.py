@@ -16,19 +16,11 @@ from app.database.migrate import migrate
 from app.goods.services.loading import load
 from data.sample import read_catalogue
 from tests.conftest import settings_for
-from tests.deploy.engine import ROOT
+from tests.deploy.page import lines_below
 from tests.serving import serving
 
 pytestmark = pytest.mark.slow
-_PAGE = (ROOT / "docs" / "how-to" / "back-up-and-restore.md").read_text(encoding="utf-8")
-
-
-def lines_below(heading: str) -> list[str]:
-    """The commands of a section of the page."""
-    section = _PAGE.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
-    found = re.findall(r"^\$ (.+)$", section, re.MULTILINE)
-    assert found, heading
-    return found
+_PAGE = "back-up-and-restore.md"
 
 
 @pytest.fixture
@@ -68,11 +60,11 @@ async def test_what_was_dumped_is_restored_and_its_ledger_is_right(tmp_path: Pat
             first = (await client.get("/goods?in_stock=true&limit=1")).json()["items"][0]["id"]
             assert (await client.post(f"/goods/{first}/stock", json=sold)).status_code == 201
             before = [(await client.get(path)).json() for path in _looked_at(first)]
-        for line in lines_below("Back up"):
+        for line in lines_below(_PAGE, "Back up"):
             run(line, address, tmp_path)
     finally:
         old.discard()
-    said = [run(line, new_server, tmp_path) for line in lines_below("Restore into a new server")]
+    said = [run(line, new_server, tmp_path) for line in lines_below(_PAGE, "Restore into a new server")]
     assert re.search(r"\d{3,} goods", said[-1]), said[-1]
     async with (
         serving(create_app(settings_for(new_server))) as url,

@@ -4,6 +4,7 @@ import socket
 import time
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -11,7 +12,8 @@ import pytest
 
 from tests.conftest import until
 from tests.deploy.composed import ALERTMANAGER, API, SERVICES, Project, queried, runnable, targets, versions
-from tests.deploy.engine import described, docker, need_engine
+from tests.deploy.engine import POSTGRES, described, docker, need_engine
+from tests.deploy.page import lines_below
 
 pytestmark = pytest.mark.slow
 _ONE_SHOTS = {name for name, service in SERVICES.items() if service.get("restart") == "no"}
@@ -26,7 +28,7 @@ _PROMISED = 60.0  # seconds until all targets are up
 
 @pytest.fixture
 def project() -> Iterator[Project]:
-    need_engine()
+    need_engine(POSTGRES)
     for port in (8000, 9090, 9093, 3000):
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) == 0:
@@ -44,8 +46,11 @@ def test_the_image_of_the_service_can_be_had(service: str) -> None:
         pytest.skip(f"not run: {service}, because its image {SERVICES[service]['image']} can't be had here")
 
 
-async def test_from_up_to_down(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
-    """Everything that can be had here comes up, is watched and tells; goods survive; nothing is left in the end."""
+async def test_from_up_to_down(project: Project, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Everything that can be had here comes up, is watched and tells; goods survive; nothing is left in the end.
+
+    They survive `down` and `up`, and by a backup the end of the volumes.
+    """
     services = [name for name in SERVICES if runnable(name) and name not in _ONE_SHOTS]
     began = time.monotonic()
     project.up(*services)
@@ -70,11 +75,17 @@ async def test_from_up_to_down(project: Project, capsys: pytest.CaptureFixture[s
         )
     project.compose("down")
     project.up("api")
-    await until(lambda: project.states().get("api") == "healthy", seconds=60)
-    assert httpx2.get(f"{API}/goods/by-sku/KEPT", timeout=10).json() == kept
+    await _there(project, kept)
+    project.run_page(lines_below("back-up-and-restore.md", "With compose"), tmp_path)
+    await _there(project, kept)
     docker("rm", "--force", project.receiver)
     project.compose("down", "--volumes")
     assert project.left() == []
+
+
+async def _there(project: Project, kept: Any) -> None:
+    await until(lambda: project.states().get("api") == "healthy", seconds=60)
+    assert httpx2.get(f"{API}/goods/by-sku/KEPT", timeout=10).json() == kept
 
 
 def _targets() -> dict[str, str]:

@@ -12,7 +12,7 @@ import httpx2
 import pytest
 
 from tests.conftest import until
-from tests.deploy.engine import BASE, ROOT, STRICT, described, docker, tried
+from tests.deploy.engine import BASE, POSTGRES, ROOT, STRICT, described, docker, need_engine, tried
 
 pytestmark = pytest.mark.slow
 _LIMIT = 80_000_000  # bytes of our own layers
@@ -100,12 +100,13 @@ def test_without_a_database_or_a_rule_of_access_it_refuses_in_one_line(image: st
 @pytest.fixture
 def database(image: str) -> Iterator[str]:  # noqa: ARG001 - there is an engine
     """A network with a PostgreSQL named `postgres` in it; nothing is left of either."""
+    need_engine(POSTGRES)
     name = f"goods-test-{uuid.uuid4().hex[:8]}"
     docker("network", "create", name)
     try:
         docker(
             "run", "--detach", f"--name={name}-postgres", f"--network={name}", "--network-alias=postgres",
-            "-e", "POSTGRES_PASSWORD=of-this-test", "-e", "POSTGRES_DB=goods", "postgres:18.6",
+            "-e", "POSTGRES_PASSWORD=of-this-test", "-e", "POSTGRES_DB=goods", POSTGRES,
         )  # fmt: skip
         yield name
     finally:

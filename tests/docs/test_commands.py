@@ -44,6 +44,11 @@ NOT_RUN = {
     "LOG_FORMAT=": "a service that goes on; tests/unit/test_logs.py holds both formats",
     ".venv/bin/goods import goods.csv": "the file is the reader's own; the how-to page runs one",
     "npx": "a program that is not installed here",
+    "docker-compose": "it starts containers; tests/deploy runs the file and the lines about backups",
+    "pg_dump": "tests/deploy/test_backup.py runs the lines of its page, against servers of its own",
+    "createdb": "as pg_dump",
+    "pg_restore": "as pg_dump",
+    "git pull": "the clone is the reader's own",
     "kubectl": "it needs a cluster",
 }
 _SERVICE = "http://127.0.0.1:8000"
