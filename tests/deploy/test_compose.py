@@ -75,16 +75,22 @@ async def test_from_up_to_down(project: Project, tmp_path: Path, capsys: pytest.
         )
     project.compose("down")
     project.up("api")
-    await _there(project, kept)
+    await _there(kept)
     project.run_page(lines_below("back-up-and-restore.md", "With compose"), tmp_path)
-    await _there(project, kept)
+    await _there(kept)
     docker("rm", "--force", project.receiver)
     project.compose("down", "--volumes")
     assert project.left() == []
 
 
-async def _there(project: Project, kept: Any) -> None:
-    await until(lambda: project.states().get("api") == "healthy", seconds=60)
+async def _there(kept: Any) -> None:
+    def served() -> bool:
+        try:
+            return httpx2.get(f"{API}/readyz", timeout=5).status_code == 200
+        except httpx2.TransportError:
+            return False
+
+    await until(served, seconds=60)
     assert httpx2.get(f"{API}/goods/by-sku/KEPT", timeout=10).json() == kept
 
 
