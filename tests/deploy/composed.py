@@ -1,18 +1,25 @@
 """The shipped compose file, unchanged, as a project of the test's own: what somebody runs here keeps its data."""
 
+import fcntl
 import json
 import re
+import socket
 import subprocess
-from dataclasses import dataclass
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import httpx2
+import pytest
 import yaml
 
 from tests.deploy.engine import IMAGE, ROOT, can_be_had, docker, tried
 
 FILE = ROOT / "docker-compose.yml"
+EXTERNAL = ROOT / "docker-compose.external-db.yml"
 SHIPPED: dict[str, Any] = yaml.safe_load(FILE.read_text(encoding="utf-8"))
 SERVICES: dict[str, dict[str, Any]] = SHIPPED["services"]
 API = "http://127.0.0.1:8000"
@@ -34,14 +41,31 @@ def runnable(service: str) -> bool:
     return SERVICES[service]["image"] == IMAGE or can_be_had(SERVICES[service]["image"])
 
 
+@contextmanager
+def published_ports() -> Iterator[None]:
+    """The ports that the file publishes, for one test at a time. Who else has them here keeps them."""
+    with (Path(tempfile.gettempdir()) / "goods-compose.lock").open("w") as turn:
+        fcntl.flock(turn, fcntl.LOCK_EX)
+        for port in (8000, 9090, 9093, 3000):
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", port)) == 0:
+                    pytest.skip(f"not run: something listens on port {port}, which the compose file publishes")
+        yield
+
+
 @dataclass(frozen=True)
 class Project:
     """The compose file under a name of its own."""
 
     name: str
+    files: tuple[Path, ...] = ()  # besides the one that is shipped
+    environ: Mapping[str, str] = field(default_factory=dict)
 
     def compose(self, *arguments: str, seconds: float = 300, stdin: str | None = None) -> str:
-        return docker("compose", "--project-name", self.name, *arguments, seconds=seconds, stdin=stdin)
+        return docker(*self._project(), *arguments, seconds=seconds, stdin=stdin, environ=self.environ)
+
+    def _project(self) -> list[str]:
+        return ["compose", "-p", self.name, *(f"--file={file}" for file in (FILE, *self.files))]
 
     def up(self, *services: str) -> None:
         self.compose("up", "--build", "--detach", *services, seconds=600)
@@ -94,7 +118,7 @@ class Project:
 
     def destroy(self) -> None:
         tried("rm", "--force", self.receiver)
-        tried("compose", "--project-name", self.name, "down", "--volumes", "--remove-orphans", seconds=180)
+        tried(*self._project(), "down", "--volumes", "--remove-orphans", seconds=180, environ=self.environ)
 
 
 def targets() -> dict[str, str]:

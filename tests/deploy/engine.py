@@ -2,7 +2,9 @@
 
 import functools
 import json
+import os
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,18 +18,23 @@ POSTGRES = "postgres:18.6"
 STRICT = ("--read-only", "--tmpfs=/tmp", "--cap-drop=ALL", "--security-opt=no-new-privileges")
 
 
-def docker(*arguments: str, seconds: float = 120, stdin: str | None = None) -> str:
+def docker(
+    *arguments: str, seconds: float = 120, stdin: str | None = None, environ: Mapping[str, str] | None = None
+) -> str:
     """What `docker ARGUMENTS` prints; it has to succeed."""
-    ended = tried(*arguments, seconds=seconds, stdin=stdin)
+    ended = tried(*arguments, seconds=seconds, stdin=stdin, environ=environ)
     assert ended.returncode == 0, f"docker {' '.join(arguments)}\n{ended.stdout[-4000:]}\n{ended.stderr[-4000:]}"
     return ended.stdout
 
 
-def tried(*arguments: str, seconds: float = 120, stdin: str | None = None) -> "subprocess.CompletedProcess[str]":
+def tried(
+    *arguments: str, seconds: float = 120, stdin: str | None = None, environ: Mapping[str, str] | None = None
+) -> "subprocess.CompletedProcess[str]":
     """`docker ARGUMENTS`, however it ends."""
     return subprocess.run(
-        ["docker", *arguments], cwd=ROOT, input=stdin, capture_output=True, text=True, timeout=seconds, check=False
-    )
+        ["docker", *arguments], cwd=ROOT, env={**os.environ, **(environ or {})}, input=stdin, capture_output=True,
+        text=True, timeout=seconds, check=False,
+    )  # fmt: skip
 
 
 def described(kind: str, name: str) -> Any:

@@ -1,6 +1,5 @@
 """`docker-compose up --build` and what follows, with the shipped file as it is."""
 
-import socket
 import time
 import uuid
 from collections.abc import Iterator
@@ -11,7 +10,17 @@ import httpx2
 import pytest
 
 from tests.conftest import until
-from tests.deploy.composed import ALERTMANAGER, API, SERVICES, Project, queried, runnable, targets, versions
+from tests.deploy.composed import (
+    ALERTMANAGER,
+    API,
+    SERVICES,
+    Project,
+    published_ports,
+    queried,
+    runnable,
+    targets,
+    versions,
+)
 from tests.deploy.engine import POSTGRES, described, docker, need_engine
 from tests.deploy.page import lines_below
 
@@ -29,13 +38,10 @@ _PROMISED = 60.0  # seconds until all targets are up
 @pytest.fixture
 def project() -> Iterator[Project]:
     need_engine(POSTGRES)
-    for port in (8000, 9090, 9093, 3000):
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                pytest.skip(f"not run: something listens on port {port}, which the compose file publishes")
-    project = Project(f"goods-test-{uuid.uuid4().hex[:8]}")
-    yield project
-    project.destroy()
+    with published_ports():
+        project = Project(f"goods-test-{uuid.uuid4().hex[:8]}")
+        yield project
+        project.destroy()
 
 
 @pytest.mark.parametrize("service", sorted(set(SERVICES) - _ONE_SHOTS))
