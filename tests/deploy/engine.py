@@ -45,9 +45,12 @@ def described(kind: str, name: str) -> Any:
 @functools.cache
 def can_be_had(image: str) -> bool:
     """Whether the image is here, or comes when it is asked for."""
-    return (
-        tried("image", "inspect", image).returncode == 0 or tried("pull", "--quiet", image, seconds=300).returncode == 0
-    )
+    if tried("image", "inspect", image).returncode == 0:
+        return True
+    try:
+        return tried("pull", "--quiet", image, seconds=300).returncode == 0
+    except subprocess.TimeoutExpired:
+        return False
 
 
 def need_engine(*images: str) -> None:

@@ -31,6 +31,10 @@ _SCRAPED = {
     "postgres-exporter": "postgres",
     "prometheus": "prometheus",
     "alertmanager": "alertmanager",
+    "loki": "loki",
+    "grafana": "grafana",
+    "promtail": "promtail",
+    "node-exporter": "node",
 }
 _PROMISED = 60.0  # seconds until all targets are up
 
