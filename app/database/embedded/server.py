@@ -12,7 +12,7 @@ from types import TracebackType
 
 from app.database.embedded.cluster import DATABASE, PORT, USER, Cluster
 from app.database.embedded.place import EmbeddedPostgresError, Place, find_place, locked, open_lock
-from app.database.embedded.programs import find_programs
+from app.database.embedded.programs import find_programs, installed_package
 
 
 @dataclass(frozen=True)
@@ -84,6 +84,7 @@ class EmbeddedPostgres:
                 use.place.remove()
 
     def _join(self) -> "_Use":
+        installed_package()  # before a folder is made for what is not there
         place = find_place(self._home)
         if place.account:
             self._announce(f"running as root: PostgreSQL runs as {place.account.name}, its data is in {place.storage}")

