@@ -10,6 +10,7 @@ export POETRY_VIRTUALENVS_IN_PROJECT := true
 .DEFAULT_GOAL := help
 
 .PHONY: help run test check format docs dashboards proof soak bench bench-guard lock
+.PHONY: help run test check format docs proof soak lock clean manifests lint-deploy lint-workflows
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 16
 
@@ -73,3 +74,23 @@ benchmarks/peers/fastify/node_modules:
 
 lock: | .venv/poetry/bin/poetry  ## write poetry.lock anew from pyproject.toml
 	@$(POETRY) lock
+
+manifests:  ## what a cluster is given, anew: the hash of db_config.yml on the pods, and what Terraform reads
+	@hash=$$($(PYTHON) -c 'import hashlib; print(hashlib.sha256(open("db_config.yml", "rb").read()).hexdigest())') \
+	  && sed -i.old "s/\(goods-api\/db-config-sha256: \).*/\1\"$$hash\"/" api_deployment.yml && rm api_deployment.yml.old
+	@kubectl kustomize . > terraform/rendered/manifests.yml
+
+lint-deploy: lint-workflows  ## the linters of what deploys: workflows, image
+
+ACTIONLINT_VERSION := 1.7.12
+ZIZMOR_VERSION := 1.32.0
+lint-workflows: .tools/bin/actionlint .tools/zizmor/bin/zizmor
+	@.tools/bin/actionlint
+	@.tools/zizmor/bin/zizmor --offline --quiet --persona=pedantic .github/workflows
+
+.tools/bin/actionlint:
+	@command -v go >/dev/null || { echo "not run: actionlint is built with Go, and there is none here"; exit 1; }
+	@GOBIN=$(CURDIR)/.tools/bin go install github.com/rhysd/actionlint/cmd/actionlint@v$(ACTIONLINT_VERSION)
+
+.tools/zizmor/bin/zizmor:
+	@$(PYTHON) -m venv .tools/zizmor && .tools/zizmor/bin/pip install --quiet --disable-pip-version-check zizmor==$(ZIZMOR_VERSION)
