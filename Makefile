@@ -11,6 +11,7 @@ export POETRY_VIRTUALENVS_IN_PROJECT := true
 
 .PHONY: help run test check format docs dashboards proof soak bench bench-guard lock
 .PHONY: help run test check format docs proof soak lock clean manifests lint-deploy lint-workflows
+.PHONY: help run test check format docs proof soak lock clean
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 16
 
@@ -75,6 +76,7 @@ benchmarks/peers/fastify/node_modules:
 lock: | .venv/poetry/bin/poetry  ## write poetry.lock anew from pyproject.toml
 	@$(POETRY) lock
 
+.PHONY: manifests lint-deploy lint-workflows
 manifests:  ## what a cluster is given, anew: the hash of db_config.yml on the pods, and what Terraform reads
 	@hash=$$($(PYTHON) -c 'import hashlib; print(hashlib.sha256(open("db_config.yml", "rb").read()).hexdigest())') \
 	  && sed -i.old "s/\(goods-api\/db-config-sha256: \).*/\1\"$$hash\"/" api_deployment.yml && rm api_deployment.yml.old
@@ -86,7 +88,7 @@ ACTIONLINT_VERSION := 1.7.12
 ZIZMOR_VERSION := 1.32.0
 lint-workflows: .tools/bin/actionlint .tools/zizmor/bin/zizmor
 	@.tools/bin/actionlint
-	@.tools/zizmor/bin/zizmor --offline --quiet --persona=pedantic .github/workflows
+	@.tools/zizmor/bin/zizmor --offline --quiet --persona=pedantic .github
 
 .tools/bin/actionlint:
 	@command -v go >/dev/null || { echo "not run: actionlint is built with Go, and there is none here"; exit 1; }
