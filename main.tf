@@ -24,6 +24,12 @@ variable "context" {
   default     = null
 }
 
+variable "manifests" {
+  description = "What `kubectl kustomize` wrote, if it is a folder of your own; the committed file otherwise."
+  type        = string
+  default     = null
+}
+
 variable "images" {
   description = "Images of your own registry: {\"goods-api:0.1.0\" = \"registry.example/goods-api:0.1.0\"}."
   type        = map(string)
@@ -87,7 +93,7 @@ provider "kubernetes" {
 
 module "rendered" {
   source    = "./terraform/rendered"
-  manifests = "${path.module}/terraform/rendered/manifests.yml"
+  manifests = coalesce(var.manifests, "${path.module}/terraform/rendered/manifests.yml")
   images    = var.images
 }
 
