@@ -17,20 +17,18 @@ variable "images" {
 
 locals {
   # Between documents the line is not indented; inside a document, as in a ConfigMap's text, it would be.
-  documents = [
-    for document in split("\n---\n", file(var.manifests)) : yamldecode(document)
-  ]
+  texts = split("\n---\n", file(var.manifests))
 
   # An image is replaced wherever a container names it, and nowhere else.
-  replaced = [
-    for document in split("\n---\n", file(var.manifests)) : yamldecode(join("\n", [
-      for line in split("\n", document) :
-      try("${regex("^(\\s+(?:- )?image: )", line)[0]}${var.images[trimspace(regex("^\\s+(?:- )?image: (.*)$", line)[0])]}", line)
+  documents = [
+    for text in local.texts : yamldecode(join("\n", [
+      for line in split("\n", text) :
+      join(" image: ", [for part in split(" image: ", line) : lookup(var.images, part, part)])
     ]))
   ]
 
   objects = {
-    for document in local.replaced :
+    for document in local.documents :
     join("/", compact([document.kind, try(document.metadata.namespace, ""), document.metadata.name])) => document
   }
 
@@ -70,5 +68,5 @@ output "addresses" {
 
 output "count" {
   description = "How many documents the file has; a name that stands twice would make fewer objects of them."
-  value       = length(local.documents)
+  value       = length(local.texts)
 }
