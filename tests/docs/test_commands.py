@@ -45,6 +45,10 @@ NOT_RUN = {
     ".venv/bin/goods import goods.csv": "the file is the reader's own; the how-to page runs one",
     "npx": "a program that is not installed here",
     "kubectl": "it needs a cluster",
+    "cp cluster_secrets_example.yml": "it belongs to the commands below it",
+    "kind": "it makes a cluster",
+    "docker": "it needs a container engine; tests/deploy builds the image and starts what compose names",
+    "terraform": "it needs a cluster; tests/deploy compares what would be applied",
 }
 _SERVICE = "http://127.0.0.1:8000"
 
