@@ -1,6 +1,9 @@
 """What is rendered: valid, complete, and the same as the files that it is made of."""
 
 import hashlib
+import os
+import re
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +42,21 @@ def test_the_strict_schema_refuses_a_slip_of_the_pen() -> None:
     wrong = one("Deployment", "api") | {"spce": {}}
     with pytest.raises(kubernetes_validate.ValidationError):
         kubernetes_validate.validate(wrong, kubernetes_validate.latest_version(), strict=True)
+
+
+def test_checkov_finds_nothing() -> None:
+    """With the exceptions that `make lint-manifests` names."""
+    checkov = ROOT / ".tools" / "lint" / "bin" / "checkov"
+    if not checkov.exists():
+        pytest.skip("not run: `make lint-image` installs checkov, and has not yet")
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    (excepted,) = re.findall(r"--skip-check (\S+) --file terraform/rendered/manifests.yml", makefile)
+    command = [checkov, "--quiet", "--compact", "--skip-download", "--framework", "kubernetes"]
+    done = subprocess.run(
+        [*command, "--skip-check", excepted, "--file", str(RENDERED)],
+        capture_output=True, text=True, check=False, env={**os.environ, "LOG_LEVEL": "ERROR"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout
 
 
 def test_every_manifest_of_the_repository_is_rendered() -> None:
