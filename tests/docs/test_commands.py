@@ -47,7 +47,8 @@ NOT_RUN = {
     "kubectl": "it needs a cluster",
     "cp cluster_secrets_example.yml": "it belongs to the commands below it",
     "kind": "it makes a cluster",
-    "docker": "it needs a container engine; tests/deploy builds the image and starts what compose names",
+    "docker build": "it needs a container engine; tests/deploy builds the image",
+    "docker save": "as docker build",
     "terraform": "it needs a cluster; tests/deploy compares what would be applied",
 }
 _SERVICE = "http://127.0.0.1:8000"
