@@ -11,7 +11,17 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from tests.deploy.manifests import RENDERED, ROOT, configured_files, kustomized, named, objects, one, workloads
+from tests.deploy.manifests import (
+    RENDERED,
+    ROOT,
+    configured_files,
+    kustomized,
+    named,
+    objects,
+    one,
+    workload,
+    workloads,
+)
 
 # Where the files of each generated ConfigMap are.
 SOURCES = {
@@ -51,7 +61,7 @@ def test_checkov_finds_nothing() -> None:
         pytest.skip("not run: `make lint-image` installs checkov, and has not yet")
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     (excepted,) = re.findall(r"--skip-check (\S+) --file terraform/rendered/manifests.yml", makefile)
-    command = [checkov, "--quiet", "--compact", "--skip-download", "--framework", "kubernetes"]
+    command = [str(checkov), "--quiet", "--compact", "--skip-download", "--framework", "kubernetes"]
     done = subprocess.run(
         [*command, "--skip-check", excepted, "--file", str(RENDERED)],
         capture_output=True, text=True, check=False, env={**os.environ, "LOG_LEVEL": "ERROR"},
@@ -154,6 +164,14 @@ def test_each_image_has_a_fixed_tag_which_is_that_of_compose() -> None:
     shared = {name: compose[name]["image"] for name in tags if "image" in compose[name]}
     assert {name: tags[name] for name in shared} == shared
     assert len(shared) >= len(tags) - 1
+
+
+def test_the_monitoring_is_started_as_in_compose() -> None:
+    compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))["services"]
+    for name in ("prometheus", "alertmanager", "loki", "postgres-exporter"):
+        assert set(workload(name).main["args"]) == set(compose[name]["command"]), name
+    variables = {item["name"]: item["value"] for item in workload("grafana").main["env"]}
+    assert compose["grafana"]["environment"].items() <= variables.items()
 
 
 def test_the_examples_of_the_secrets_have_every_key_that_the_pods_ask_for() -> None:
