@@ -17,6 +17,7 @@ from tests.conftest import settings_for, until
 from tests.deploy.manifests import ROOT
 from tests.serving import serving
 
+pytestmark = pytest.mark.slow
 _HOW_TO = ROOT / "docs" / "how-to"
 _ROLES = ("shop_2", "shop", "shop_monitor", "shop_owner")
 

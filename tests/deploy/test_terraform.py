@@ -14,6 +14,7 @@ import yaml
 
 from tests.deploy.manifests import RENDERED, ROOT, named, objects
 
+pytestmark = pytest.mark.slow
 MODULE = RENDERED.parent
 _FILES = (ROOT / "main.tf", MODULE / "main.tf", MODULE / "tests" / "rendered.tftest.hcl")
 
