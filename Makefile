@@ -10,8 +10,6 @@ export POETRY_VIRTUALENVS_IN_PROJECT := true
 .DEFAULT_GOAL := help
 
 .PHONY: help run test check format docs dashboards proof soak bench bench-guard lock
-.PHONY: help run test check format docs proof soak lock clean manifests lint-deploy lint-workflows
-.PHONY: help run test check format docs proof soak lock clean
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 16
 
