@@ -210,26 +210,6 @@ def demo_traffic(
     from app.commands.demo_traffic import demo_traffic as run  # noqa: PLC0415 - as above
 
     run(Traffic(url.rstrip("/"), seconds=seconds, requests_per_second=requests_per_second, key=key))
-@program.command("alertmanager-config")
-def alertmanager_config(
-    *,
-    secrets: Annotated[
-        Path, typer.Option(help="The folder with slack_api_url, telegram_bot_token and the other secret files.")
-    ] = Path("/run/secrets"),
-    output: Annotated[Path | None, typer.Option(help="Write to this file; stdout without it.")] = None,
-    templates: Annotated[
-        str, typer.Option(help="Where Alertmanager finds the templates.")
-    ] = "/etc/alertmanager-templates/*.tmpl",
-    telegram_api: Annotated[
-        str | None, typer.Option(metavar="URL", help="A Bot API server of your own instead of Telegram's.")
-    ] = None,
-    smtp_tls: Annotated[bool, typer.Option(help="Whether mail goes by TLS only.")] = True,
-) -> None:
-    """Write Alertmanager's configuration for the secrets that there are, and say who will be told of what."""
-    from app.commands.alertmanager_config import Options  # noqa: PLC0415 - as above
-    from app.commands.alertmanager_config import alertmanager_config as run  # noqa: PLC0415 - as above
-
-    run(secrets, output, Options(templates=templates, telegram_api=telegram_api, smtp_tls=smtp_tls))
 
 
 @program.command("import")

@@ -50,7 +50,6 @@ NOT_RUN = {
     "pg_restore": "as pg_dump",
     "git pull": "the clone is the reader's own",
     "kubectl": "it needs a cluster",
-    "docker-compose": "it starts containers; tests/deploy runs the file and the lines about backups",
     "docker system": "it needs a container engine",
     "curl -s http://localhost:9090": "it needs a Prometheus; tests/monitoring runs one",
     "df -h": "what it prints is the reader's own",
