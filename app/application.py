@@ -114,7 +114,7 @@ class Parts:
         )
         self.goods_queries = GoodsQueries(self.database, self.goods_metrics)
         self.goods_lists = GoodsLists(self.database, self.goods_metrics)
-        self.goods_exports = GoodsExports(self.goods_lists, self.goods_metrics)
+        self.goods_exports = GoodsExports(self.database, self.goods_lists, self.goods_metrics)
         self.categories = Categories(self.database, self.goods_metrics)
         self.idempotency = Idempotency(self.database, self.goods_metrics, hours=settings.idempotency_retention)
         self.goods_service = GoodsService(self.database, self.goods_metrics, require_if_match=settings.require_if_match)

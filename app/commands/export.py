@@ -57,15 +57,15 @@ async def _write(settings: Settings, wanted: GoodsExport, stream: BinaryIO) -> i
     registry = CollectorRegistry()  # nobody asks this process for its metrics
     metrics = GoodsMetrics(registry)
     database = Database(settings, DatabaseMetrics(registry))
-    writing = FORMATS[wanted.format]
     count = 0
     await database.open()
     try:
-        stream.write(writing.head)
-        async with aclosing(GoodsExports(GoodsLists(database, metrics), metrics).pages(wanted)) as pages:
-            async for documents in pages:
-                stream.write(writing.write(documents))
-                count += len(documents)
+        stream.write(FORMATS[wanted.format].head)
+        exports = GoodsExports(database, GoodsLists(database, metrics), metrics)
+        async with aclosing(exports.parts(wanted)) as parts:
+            async for part in parts:
+                stream.write(part.text)
+                count += part.goods
         stream.flush()
         return count
     finally:

@@ -3,12 +3,15 @@
 import csv
 import io
 import json
-from typing import Any
+from itertools import product
+from typing import Any, Literal
 
 import httpx2
 import pytest
 
+from app.goods.models.documents import document
 from app.goods.queries.export import PAGE
+from app.goods.schemas.export import FORMATS
 from tests.api.support import FIELDS, assert_problem, create, places
 
 _MANY = """
@@ -161,3 +164,20 @@ async def test_the_connection_serves_on_after_an_export(client: httpx2.AsyncClie
     assert len(_rows(whole)) == 2 * PAGE
     assert "connection" not in whole.headers
     assert (await client.get("/goods/1")).status_code == 200
+
+
+@pytest.mark.parametrize("form", ["csv", "ndjson"])
+async def test_what_postgresql_writes_is_what_python_would(
+    client: httpx2.AsyncClient, connection: Any, form: Literal["csv", "ndjson"]
+) -> None:
+    """Lists are written by PostgreSQL and searches by Python; nobody may see which."""
+    odd = [
+        f"{before}{sign}{after}" for sign in "=+-@'\t\r\n\"\\,; é🏮" for before, after in product(("", "a"), ("", "b"))
+    ]
+    for n, text in enumerate(odd):
+        good = {"sku": f"S{n}", "name": text if text.strip() else f"{text}x", "description": text, "category": text[:2]}
+        answer = await client.post("/goods", json={**good, "price": n / 4, "stock": n})
+        assert answer.status_code == 201, (text, answer.text)
+    documents = [row[0] for row in await connection.fetch(f"SELECT {document('g')}::text FROM goods g ORDER BY id")]
+    exported = await client.get("/goods/export", params={"format": form})
+    assert exported.content == FORMATS[form].head + FORMATS[form].write(documents)

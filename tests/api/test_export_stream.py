@@ -13,8 +13,7 @@ from fastapi import FastAPI
 from app.application import create_app
 from app.config.conf import Settings
 from app.errors.domain import DatabaseUnavailable
-from app.goods.queries.export import PAGE
-from app.goods.queries.lists import GoodsLists, Page
+from app.goods.queries.export import PAGE, Format, GoodsExports, Part
 from app.goods.schemas.list import GoodsFilter
 from app.server.protocol import GuardedProtocol
 from tests.api.support import assert_problem, counted
@@ -26,11 +25,11 @@ from tests.serving import serving
 _END = b"\r\n0\r\n\r\n"  # of a chunked body that is complete
 
 
-class Scripted(GoodsLists):
-    """The real lists' first page `pages` - 1 times, each when `gate` is open, and then the end or an error."""
+class Scripted:
+    """The real first part `pages` - 1 times, each when `gate` is open, and then the end or an error."""
 
-    def __init__(self, lists: GoodsLists, *, pages: int, error: Exception | None = None) -> None:
-        self._lists = lists
+    def __init__(self, exports: GoodsExports, *, pages: int, error: Exception | None = None) -> None:
+        self._read = exports._listed
         self._pages = pages
         self._error = error
         self.gate = asyncio.Event()
@@ -38,24 +37,24 @@ class Scripted(GoodsLists):
         self.reads = 0
         self.on_page: Callable[[], None] = lambda: None
 
-    async def read(self, wanted: GoodsFilter) -> Page:
+    async def read(self, selection: GoodsFilter, form: Format, _: Any) -> tuple[Part, Any]:
         self.reads += 1
         self.on_page()
         if self.reads > 1:
             await self.gate.wait()
         if self.reads < self._pages:
-            page = await self._lists.read(wanted.model_copy(update={"after": None}))
-            return Page(page.documents, "more", None)
+            part, _ = await self._read(selection, form, None)
+            return part, "more"
         if self._error is not None:
             raise self._error
-        return Page([], None, None)
+        return Part(b"", 0), None
 
 
 def _scripted(app: FastAPI, *, pages: int, error: Exception | None = None) -> Scripted:
-    parts = app.state.parts
-    lists = Scripted(parts.goods_lists, pages=pages, error=error)
-    parts.goods_exports._lists = lists
-    return lists
+    exports: Any = app.state.parts.goods_exports
+    script = Scripted(exports, pages=pages, error=error)
+    exports._listed = script.read
+    return script
 
 
 @pytest.fixture

@@ -16,6 +16,27 @@ def document(row: str) -> str:
     )
 
 
+def csv_line(row: str) -> str:
+    """An SQL expression of type text: the good in `row` as the line of CSV that `schemas.export.csv_lines` writes."""
+    created, updated = (
+        _MOMENT.format(row=row, column=column).partition(" AS ")[0] for column in ("created_at", "updated_at")
+    )
+    sku, name, description, category = (
+        _csv_cell(f"{row}.{column}") for column in ("sku", "name", "description", "category")
+    )
+    numbers = (f"{row}.price", f"{row}.stock", f"{row}.version")
+    cells = (f"{row}.id", sku, name, description, category, *numbers, created, updated)
+    return f"""concat({", ',', ".join(cells)}, E'\\r\\n')"""
+
+
+def _csv_cell(text: str) -> str:
+    """Marked if a spreadsheet would run it (it begins with one of = + - @ ' tab CR), quoted if it must be."""
+    marked = f"CASE WHEN ascii({text}) IN (61, 43, 45, 64, 39, 9, 13) THEN chr(39) || {text} ELSE {text} END"
+    quoted = f"""'"' || replace({marked}, '"', '""') || '"'"""
+    needed = " OR ".join(f"strpos({text}, chr({sign})) > 0" for sign in (44, 34, 10, 13))  # comma, quote, line ends
+    return f"CASE WHEN {needed} THEN {quoted} ELSE {marked} END"
+
+
 def movement_document(row: str) -> str:
     """An SQL expression of type json: the movement in `row`, as MovementRead describes it."""
     columns = ", ".join(

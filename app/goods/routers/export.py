@@ -10,8 +10,8 @@ from fastapi.responses import StreamingResponse
 from starlette.types import Send
 
 from app.errors.domain import GoodsApiError
-from app.goods.queries.export import GoodsExports
-from app.goods.schemas.export import FORMATS, GoodsExport, Writing
+from app.goods.queries.export import GoodsExports, Part
+from app.goods.schemas.export import FORMATS, GoodsExport
 from app.middleware.target import asks_for_head
 from app.rest.description import problems
 from app.rest.routing import StrictRoute
@@ -59,12 +59,12 @@ async def export_goods(
 
     If the answer cannot be completed the connection breaks: a file is whole when the HTTP client has no complaint.
     """
-    pages = exports.pages(wanted)
-    first = await anext(pages)  # before the answer begins: what fails by now is still a problem of its own
+    parts = exports.parts(wanted)
+    first = await anext(parts)  # before the answer begins: what fails by now is still a problem of its own
     if asks_for_head(request.scope):
-        await pages.aclose()
+        await parts.aclose()
         return _File(_nothing(), wanted)
-    return _File(_written(FORMATS[wanted.format], first, pages), wanted)
+    return _File(_written(FORMATS[wanted.format].head + first.text, parts), wanted)
 
 
 class _File(StreamingResponse):
@@ -87,11 +87,11 @@ class _File(StreamingResponse):
             log.error("an export broke off: %s", error.detail, extra={"event": "export.incomplete"})  # noqa: TRY400 - no fault of ours
 
 
-async def _written(writing: Writing, first: list[str], pages: AsyncGenerator[list[str]]) -> AsyncGenerator[bytes]:
-    async with aclosing(pages):
-        yield writing.head + writing.write(first)
-        async for documents in pages:
-            yield writing.write(documents)
+async def _written(first: bytes, parts: AsyncGenerator[Part]) -> AsyncGenerator[bytes]:
+    async with aclosing(parts):
+        yield first
+        async for part in parts:
+            yield part.text
 
 
 async def _nothing() -> AsyncGenerator[bytes]:
