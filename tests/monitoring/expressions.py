@@ -1,13 +1,12 @@
 """Every PromQL expression that somebody relies on: of rules, of dashboards, of runbooks."""
 
-import importlib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from tests.monitoring.rules import PROMETHEUS_RULES, ROOT, RUNBOOKS
+from tests.monitoring.boards import queries
+from tests.monitoring.rules import PROMETHEUS_RULES, RUNBOOKS
 
-DASHBOARDS = ROOT / "monitoring" / "grafana" / "dashboards"
 _STRING = re.compile(r'"[^"]*"')
 _COMPARISON = re.compile(r"(?<![=!<>~])(==|!=|>=|<=|>|<)(?![=~\x22])(?!\s*bool\b)")
 
@@ -63,10 +62,7 @@ def of_rules() -> list[Expression]:
 
 def of_dashboards() -> Iterator[Expression]:
     """What the committed dashboards ask of Prometheus, their variables filled in."""
-    if not DASHBOARDS.is_dir():
-        return
-    boards = importlib.import_module("tests.monitoring.boards")
-    for query in boards.queries():
+    for query in queries():
         if query.datasource == "prometheus":
             yield Expression(f"{query.dashboard}, {query.panel}", query.expr, quiet=query.quiet)
 

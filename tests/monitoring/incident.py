@@ -22,7 +22,9 @@ from tests.serving import serving
 EVERYBODY = {"telegram", "slack", "e-mail"}
 # So many failures, in a hurry, are also many for a day: Slack may be told of that, and nobody else.
 SLOW = "GoodsAvailabilitySlowBurn"
-_PATIENCE = 60.0  # seconds until somebody is told
+# On a busy machine a channel that is deaf for a while may be given up, and that is told as well.
+GIVEN_UP = "AlertmanagerNotificationsFailing"
+_PATIENCE = 180.0  # seconds until somebody is told
 _PAUSE = 0.02  # seconds between two requests of the only client
 
 
@@ -175,11 +177,11 @@ async def slack_stays_away(at: Morning) -> None:
     mend = await at.break_ledger()
     others = EVERYBODY - {"slack"}
     await at.told("GoodsStockMismatch", "firing", others)
-    await at.told("AlertmanagerNotificationsFailing", "firing", others)
+    await at.told(GIVEN_UP, "firing", others)
     await mend()
     await at.told("GoodsStockMismatch", "resolved", others)
     at.people.deaf = set()
-    await at.told("AlertmanagerNotificationsFailing", "resolved", others)
+    await at.told(GIVEN_UP, "resolved", others)
 
 
 async def the_database_stops(at: Morning) -> None:
@@ -195,7 +197,7 @@ async def the_database_stops(at: Morning) -> None:
     await until(silenced, seconds=_PATIENCE)
     await at.database.start()
     await at.told("PostgresDown", "resolved")
-    assert await at.prometheus.firing() <= {"Watchdog", SLOW}
+    assert await at.prometheus.firing() <= {"Watchdog", SLOW, GIVEN_UP}
 
 
 def assert_each_was_told_once(at: Morning, *, deaf: str, deaf_to: set[str], alerts: set[str]) -> None:
@@ -211,4 +213,5 @@ def assert_each_was_told_once(at: Morning, *, deaf: str, deaf_to: set[str], aler
     }
     missed = {(deaf, status, alert) for alert in deaf_to for status in ("firing", "resolved")}
     slow = {("slack", status, SLOW) for status in ("firing", "resolved")}
-    assert expected - missed <= heard.keys() <= expected | slow
+    given_up = {(channel, status, GIVEN_UP) for channel in EVERYBODY for status in ("firing", "resolved")}
+    assert expected - missed <= heard.keys() <= expected | slow | (given_up if deaf_to else set())

@@ -1,7 +1,5 @@
 """The alerts that are made of log lines: their filters against lines that the service really writes."""
 
-import importlib
-import importlib.util
 import json
 import logging
 import re
@@ -9,6 +7,7 @@ import re
 import pytest
 
 from app.logs.formatters import JsonFormatter
+from tests.monitoring.grammar import parse
 from tests.monitoring.rules import LOKI_ALERTS, ROOT, Rule
 
 _PAGE = (ROOT / "docs" / "reference" / "logs.md").read_text(encoding="utf-8")
@@ -52,12 +51,8 @@ def test_they_need_one_label_only(alert: Rule) -> None:
     assert set(re.findall(r"\{([^}]*)\}", alert.content["expr"])) == {'level="error"'}
 
 
-@pytest.mark.skipif(
-    importlib.util.find_spec("tests.monitoring.grammar") is None, reason="not run: there is no grammar of LogQL"
-)
-def test_they_are_logql() -> None:
-    grammar = importlib.import_module("tests.monitoring.grammar")
-    found = grammar.parse("logql", [alert.content["expr"] for alert in LOKI_ALERTS])
+def test_they_and_what_runbooks_ask_of_logs_are_logql() -> None:
+    found = parse("logql", [alert.content["expr"] for alert in LOKI_ALERTS])
     assert [each.errors for each in found] == [[], []]
     pages = (ROOT / "docs" / "runbooks").glob("*.md")
     asked = [
@@ -66,6 +61,4 @@ def test_they_are_logql() -> None:
         for block in re.findall(r"^ *```logql\n(.*?)^ *```", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
     ]
     assert asked
-    assert {
-        text: each.errors for text, each in zip(asked, grammar.parse("logql", asked), strict=True) if each.errors
-    } == {}
+    assert {text: each.errors for text, each in zip(asked, parse("logql", asked), strict=True) if each.errors} == {}

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from tests.monitoring.programs import run
-from tests.monitoring.rules import PROMETHEUS, ROOT, RULE_TESTS, RULES, laid_out
+from tests.monitoring.rules import PROMETHEUS, PROMETHEUS_ALERTS, ROOT, RULE_TESTS, RULES, laid_out
 
 _TESTS = sorted(RULE_TESTS.glob("*.yml"))
 CONFIGURATION = yaml.safe_load((PROMETHEUS / "prometheus.yml").read_text(encoding="utf-8"))
@@ -65,6 +65,15 @@ def test_what_is_not_counted_is_the_same_everywhere() -> None:
     lists = re.findall(r'route!~"([^"]+)"', text)
     assert len(lists) == text.count("{job=")
     assert len(set(lists)) == 1
+
+
+@pytest.mark.parametrize("pace", ["FastBurn", "SlowBurn"])
+def test_both_objectives_burn_by_the_same_rule(pace: str) -> None:
+    """So what the tests of one find of its windows holds for the other."""
+    expressions = {rule.name: rule.content["expr"] for rule in PROMETHEUS_ALERTS}
+    availability = expressions[f"GoodsAvailability{pace}"]
+    latency = availability.replace("availability_errors", "latency_slow").replace("* 0.001", "* 0.05")
+    assert expressions[f"GoodsLatency{pace}"] == latency
 
 
 def test_the_warning_comes_before_the_limit_of_samples() -> None:
