@@ -78,7 +78,7 @@ def pgbench_round(
                 program, "-n", "-M", "prepared", "-c", str(connections), "-j", "1", "-T", f"{seconds:g}",
                 "-f", file.name, "-h", address.socket_folder, "-p", str(address.port), "-U", address.user, database,
             ],
-            capture_output=True, text=True, check=True, env={**os.environ, "LC_ALL": "C"},
+            capture_output=True, text=True, check=True, env={**os.environ, "LC_ALL": "C", "PGOPTIONS": "-c statement_timeout=0"},
         ).stdout  # fmt: skip
         after = cpu_seconds(postmaster)
     rate = float(re.search(r"tps = ([\d.]+)", said)[1])  # type: ignore[index]  # pgbench says it always
