@@ -90,14 +90,18 @@ def test_a_config_map_and_a_secret_are_files_like_any_other(write: Write) -> Non
     assert load_settings({"GOODS_CONFIG": write("kind: ConfigMap\ndata:")}) == Settings()
 
 
+def _named(name: str) -> dict[str, str]:
+    return {"name": name, "namespace": "goods"}
+
+
 def test_the_files_of_this_repository_serve_kubernetes_and_a_local_run() -> None:
     paths = CHECKOUT / "db_config.yml", CHECKOUT / "db_secrets_example.yml"
     environ = {"GOODS_CONFIG": ":".join(map(str, paths))}
     assert load_settings(environ).db_host == "postgres"
     assert password(environ) == "change-me"
     config, secret = (yaml.safe_load(path.read_text()) for path in paths)
-    assert (config["apiVersion"], config["kind"], config["metadata"]) == ("v1", "ConfigMap", {"name": "db-config"})
-    assert (secret["apiVersion"], secret["kind"], secret["metadata"]) == ("v1", "Secret", {"name": "db-secrets"})
+    assert (config["apiVersion"], config["kind"], config["metadata"]) == ("v1", "ConfigMap", _named("db-config"))
+    assert (secret["apiVersion"], secret["kind"], secret["metadata"]) == ("v1", "Secret", _named("db-secrets"))
     values = [*config["data"].values(), *secret["stringData"].values()]
     assert all(isinstance(value, str) for value in values), "Kubernetes takes text only"
     assert "db_secrets.yml" in (CHECKOUT / ".gitignore").read_text().splitlines()
