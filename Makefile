@@ -59,7 +59,7 @@ proof: .venv/installed  ## the long proofs; their report goes to docs/reference/
 soak: .venv/installed  ## half an hour of mixed load (SOAK_MINUTES); what grew goes to docs/reference/proof.md
 	@.venv/bin/python -m pytest -m soak --no-cov -p no:randomly -s tests/proof/test_soak.py
 
-bench: .venv/installed benchmarks/peers/textbook/.venv/installed benchmarks/peers/fastify/node_modules/installed  ## the service beside peers, floors and pgbench; the report goes to docs/reference/benchmark.md
+bench: .venv/installed benchmarks/peers/textbook/.venv/installed benchmarks/peers/fastify/node_modules/installed  ## the service beside peers, floors and pgbench (wrk, Node.js 20, half an hour); report: docs/reference/benchmark.md
 	@.venv/bin/python -m benchmarks
 
 bench-guard: .venv/installed  ## the short form: fails when the service is slower by a third than benchmarks/guard.yml says
