@@ -14,6 +14,8 @@ from tests.commands.conftest import PROGRAM, Program
 from tests.commands.test_prove import answering
 from tests.conftest import Service, until
 
+pytestmark = pytest.mark.slow
+
 
 def test_the_mix_is_a_hundred() -> None:
     assert sum(MIX.values()) == 100

@@ -11,6 +11,8 @@ import pytest
 
 from tests.commands.conftest import PROGRAM, Program
 
+pytestmark = pytest.mark.slow
+
 
 async def test_the_command_writes_what_the_api_answers(goods: Program, tmp_path: Path) -> None:
     goods.run("sample", "1200")

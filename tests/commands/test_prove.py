@@ -12,6 +12,8 @@ import pytest
 
 from tests.commands.conftest import Program
 
+pytestmark = pytest.mark.slow
+
 _RACE = ("--clients", "8", "--sales", "60", "--stock", "40")
 
 

@@ -16,6 +16,8 @@ from app.goods.services.loading import load
 from data.sample import generate
 from tests.conftest import settings_for
 
+pytestmark = pytest.mark.slow
+
 _LOADED = 20_000
 _LIMIT = 50
 _SORTS = [f"{sign}{column}" for column in KEY_TYPES for sign in ("", "-")]

@@ -26,6 +26,8 @@ from data.sample import read_catalogue
 from tests.conftest import settings_for
 from tests.serving import serving
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 PAGES = sorted(
     path
