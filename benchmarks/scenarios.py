@@ -1,7 +1,5 @@
 """What is asked: for each scenario the requests that wrk makes, and the same work as SQL for pgbench."""
 
-import re
-from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
 from urllib.parse import parse_qsl, quote_plus, urlencode
@@ -13,7 +11,7 @@ from app.goods.queries.lists import GoodsLists, page_sql
 from app.goods.schemas.list import GoodsFilter
 from app.goods.services.statements import CREATE
 from app.goods.services.stock_statements import MOVE
-from tests.proof.searches import SEARCHES
+from tests.proof.searches import SEARCHES, Recorder, literal
 
 PAGE = 100
 _FILTERS = "category=Lighting&min_price=5&max_price=50"
@@ -108,31 +106,14 @@ def sql_sale(goods: int) -> str:
     return f"\\set id random(1, {goods})\n" + _prepared(MOVE.plain, ":id", *values)
 
 
-class _Recorder:
-    def __init__(self, pool: Any) -> None:
-        self._pool = pool
-        self.sent: list[tuple[str, tuple[Any, ...]]] = []
-
-    async def read(self, sql: str, *arguments: Any) -> Sequence[Any]:
-        self.sent.append((sql, arguments))
-        rows: Sequence[Any] = await self._pool.read(sql, *arguments)
-        return rows
-
-
 async def sql_searches(database: Database, metrics: Any) -> list[tuple[str, list[str]]]:
     """Each search of the mix, and the statements that the service sends for its first page."""
-    recorder = _Recorder(database.replica)
+    recorder = Recorder(database.replica)
     reading: Any = SimpleNamespace(replica=recorder)
     lists = GoodsLists(reading, metrics)
     found = []
     for text, _, _ in SEARCHES:
         recorder.sent.clear()
         await lists.page(GoodsFilter.model_validate(dict(parse_qsl(text))))
-        found.append((text, [_prepared(sql, *map(_literal, arguments)) for sql, arguments in recorder.sent]))
+        found.append((text, [_prepared(sql, *map(literal, arguments)) for sql, arguments in recorder.sent]))
     return found
-
-
-def _literal(argument: Any) -> str:
-    if isinstance(argument, list):
-        argument = "{" + ",".join('"' + re.sub(r'(["\\])', r"\\\1", str(word)) + '"' for word in argument) + "}"
-    return "'" + str(argument).replace("'", "''") + "'"

@@ -1,5 +1,9 @@
 """The forty searches that are proven and measured: common words, misspelt ones, SKUs, and what is not there."""
 
+import re
+from collections.abc import Sequence
+from typing import Any
+
 LAST = -1
 # The query, which page, and whether all that match must be sorted: many do, and yet too few lie near.
 SEARCHES: list[tuple[str, int, bool]] = [
@@ -44,3 +48,23 @@ SEARCHES: list[tuple[str, int, bool]] = [
     ("q=LED&sort=name&limit=500", 1, True),
     ("q=lantern&category=Candles", 1, True),
 ]
+
+
+class Recorder:
+    """Reads from the pool, and remembers what was sent."""
+
+    def __init__(self, pool: Any) -> None:
+        self._pool = pool
+        self.sent: list[tuple[str, tuple[Any, ...]]] = []
+
+    async def read(self, sql: str, *arguments: Any) -> Sequence[Any]:
+        self.sent.append((sql, arguments))
+        rows: Sequence[Any] = await self._pool.read(sql, *arguments)
+        return rows
+
+
+def literal(argument: Any) -> str:
+    """A statement's argument as SQL text."""
+    if isinstance(argument, list):
+        argument = "{" + ",".join('"' + re.sub(r'(["\\])', r"\\\1", str(word)) + '"' for word in argument) + "}"
+    return "'" + str(argument).replace("'", "''") + "'"

@@ -2,7 +2,6 @@
 
 import json
 import statistics
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from time import perf_counter
@@ -23,7 +22,7 @@ from data.sample import generate
 from tests.conftest import Service
 from tests.proof.conftest import GOODS, Million, Report
 from tests.proof.reference_search import Catalogue, Found, Good
-from tests.proof.searches import LAST, SEARCHES
+from tests.proof.searches import LAST, SEARCHES, Recorder, literal
 from tests.serving import serving
 
 pytestmark = pytest.mark.proof
@@ -41,19 +40,6 @@ class Cost:
 
     def __add__(self, other: "Cost") -> "Cost":
         return Cost(self.rows + other.rows, self.passed_over + other.passed_over, self.entries + other.entries)
-
-
-class Recorder:
-    """Reads from the pool, and remembers what was sent."""
-
-    def __init__(self, pool: Any) -> None:
-        self._pool = pool
-        self.sent: list[tuple[str, tuple[Any, ...]]] = []
-
-    async def read(self, sql: str, *arguments: Any) -> Sequence[Any]:
-        self.sent.append((sql, arguments))
-        rows: Sequence[Any] = await self._pool.read(sql, *arguments)
-        return rows
 
 
 def catalogue() -> Catalogue:
@@ -87,12 +73,6 @@ async def cost(connection: Any, sql: str, arguments: tuple[Any, ...], *, generic
         return cost_of(json.loads(explained)[0]["Plan"])
     finally:
         await connection.execute("DEALLOCATE looked_at")
-
-
-def literal(argument: Any) -> str:
-    if isinstance(argument, list):
-        argument = "{" + ",".join(f'"{word}"' for word in argument) + "}"
-    return "'" + str(argument).replace("'", "''") + "'"
 
 
 async def token(connection: Any, wanted: GoodsFilter, last: Found) -> str:
