@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, TypeAlias
 
 import asyncpg
 import httpx2
@@ -36,16 +36,20 @@ _GOOD = {"sku": "A", "name": "a", "price": "1.00", "stock": 3, "category": "c"}
 _SORTS = [f"{sign}{column}" for column in KEY_TYPES for sign in ("", "-")]
 _LOADED = 20_000
 _LIMIT = 100
+Count: TypeAlias = Callable[[Callable[[], Awaitable[Any]]], Awaitable[int]]
 
 
 @pytest.fixture
-async def statements(client: httpx2.AsyncClient, connection: Any) -> Callable[[Awaitable[Any]], Awaitable[int]]:
-    """Counts the statements that the service sends while something is awaited: BEGIN and COMMIT would count."""
+async def statements(client: httpx2.AsyncClient, connection: Any) -> Count:
+    """Counts the statements that the service sends while something is done: BEGIN and COMMIT would count.
+
+    It takes what is to be done as a function: what `gather` gives has begun already, and would race the reset.
+    """
     assert (await client.post("/goods", json=_GOOD)).status_code == 201
 
-    async def count(doing: Awaitable[Any]) -> int:
+    async def count(do: Callable[[], Awaitable[Any]]) -> int:
         await connection.execute("SELECT pg_stat_statements_reset()")
-        await doing
+        await do()
         calls: int = await connection.fetchval(_CALLS)
         return calls
 
@@ -94,7 +98,7 @@ async def statements(client: httpx2.AsyncClient, connection: Any) -> Callable[[A
 )  # fmt: skip
 async def test_a_request_costs_one_statement_or_none(
     client: httpx2.AsyncClient,
-    statements: Callable[[Awaitable[Any]], Awaitable[int]],
+    statements: Count,
     *,
     method: str,
     path: str,
@@ -105,31 +109,29 @@ async def test_a_request_costs_one_statement_or_none(
     async def ask() -> None:
         assert (await client.request(method, path, **options)).status_code == status
 
-    assert await statements(ask()) == expected
+    assert await statements(ask) == expected
 
 
-async def test_concurrent_reads_share_statements(
-    service: Service, statements: Callable[[Awaitable[Any]], Awaitable[int]]
-) -> None:
+async def test_concurrent_reads_share_statements(service: Service, statements: Count) -> None:
     """From inside: how many requests are at the server at the same moment must not depend on the client."""
     queries = service.parts.goods_queries
-    assert await statements(asyncio.gather(*(queries.by_id(1) for _ in range(32)))) == 1
-    assert await statements(asyncio.gather(*(queries.by_sku("A") for _ in range(32)))) == 1
+    assert await statements(lambda: asyncio.gather(*(queries.by_id(1) for _ in range(32)))) == 1
+    assert await statements(lambda: asyncio.gather(*(queries.by_sku("A") for _ in range(32)))) == 1
 
 
 async def test_concurrent_requests_need_far_fewer_statements_than_they_are(
-    client: httpx2.AsyncClient, statements: Callable[[Awaitable[Any]], Awaitable[int]]
+    client: httpx2.AsyncClient, statements: Count
 ) -> None:
     async def ask() -> None:
         answers = await asyncio.gather(*(client.get("/goods/1") for _ in range(32)))
         assert {answer.status_code for answer in answers} == {200}
 
     await ask()  # the client's connections are open now
-    assert await statements(ask()) < 24
+    assert await statements(ask) < 24
 
 
 async def test_the_first_request_of_a_new_connection_costs_no_more(
-    client: httpx2.AsyncClient, statements: Callable[[Awaitable[Any]], Awaitable[int]], connection: Any
+    client: httpx2.AsyncClient, statements: Count, connection: Any
 ) -> None:
     """The driver must not ask the server about types: that takes round trips, and a SET for the session."""
 
@@ -144,7 +146,7 @@ async def test_the_first_request_of_a_new_connection_costs_no_more(
             changed = await client.patch("/goods/1", json={"stock": 8}, headers={"If-Match": '"1-7"'})
             assert changed.status_code == 412
 
-    assert await statements(ask()) == 15
+    assert await statements(ask) == 15
 
 
 @asynccontextmanager
