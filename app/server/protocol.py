@@ -7,6 +7,7 @@ connection is closed only after the client had the time to read what it was told
 import asyncio
 from dataclasses import dataclass, replace
 from typing import Any
+from urllib.parse import unquote
 
 import httptools
 from uvicorn import Config
@@ -15,6 +16,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from uvicorn.server import ServerState
 
 from app.server.body_fault import mark_body_fault
+from app.server.cycle import ResponseCycle
 from app.server.gentle import TRAILERS, GentleTransport, closing_unless_read
 from app.server.rejection import (
     Answer,
@@ -71,6 +73,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self._due: Rejection | None = None  # to be answered when the answers before it are
         self._running: RequestResponseCycle | None = None
         self._gentle: GentleTransport | None = None
+        self._idle_since: float | None = None  # in the loop's time; None while a request is there
 
     # What the transport calls
 
@@ -83,6 +86,8 @@ class GuardedProtocol(HttpToolsProtocol):
         self._stop_head_timer()
         if self._linger_timer is not None:
             self._linger_timer.cancel()
+        if self.timeout_keep_alive_task is not None:
+            self.timeout_keep_alive_task.cancel()
         # uvicorn tells the request that came last; with pipelining that is not the one which is being answered.
         running = self._running
         if running is not None and not running.response_complete:
@@ -136,10 +141,15 @@ class GuardedProtocol(HttpToolsProtocol):
         fault = self._head_fault()
         if fault is not None:
             raise HeadRefused(fault)
-        super().on_headers_complete()
+        before = self.cycle
+        self.cycle = self._new_cycle()
         self._unframed = 0
         self.headers = TRAILERS
-        self.cycle.transport = self._gentle  # type: ignore[assignment]  # it has all that a response calls
+        if before is None or before.response_complete:
+            self._start_asgi_task(self.cycle, self.app)
+        else:
+            self.flow.pause_reading()
+            self.pipeline.appendleft((self.cycle, self.app))
 
     def on_body(self, body: bytes) -> None:
         self._unframed = 0
@@ -151,7 +161,7 @@ class GuardedProtocol(HttpToolsProtocol):
         if self._linger_timer is not None:  # it was the connection's last
             self.server_state.total_requests += 1
             return
-        super().on_response_complete()
+        self._finish_response()
         if self.cycle.scope is self.scope and self._discarded is None:
             self._unframed = 0  # nothing of a next request is there
         elif self.cycle.response_complete and not self.transport.is_closing():
@@ -164,6 +174,30 @@ class GuardedProtocol(HttpToolsProtocol):
         super()._start_asgi_task(cycle, app)
 
     # Heads
+
+    def _new_cycle(self) -> ResponseCycle:
+        """The request whose head the parser has just read, as uvicorn reads it; no other protocol is spoken here."""
+        version = self.parser.get_http_version()
+        url = httptools.parse_url(self.url)
+        path = url.path.decode("ascii")
+        self.scope["method"] = self.parser.get_method().decode("ascii")
+        self.scope["http_version"] = version
+        self.scope["path"] = unquote(path) if "%" in path else path
+        self.scope["raw_path"] = url.path
+        self.scope["query_string"] = url.query or b""
+        return ResponseCycle(
+            scope=self.scope,
+            transport=self._gentle,  # type: ignore[arg-type]  # it has all that a response calls
+            flow=self.flow,
+            logger=self.logger,
+            access_logger=self.access_logger,
+            access_log=False,
+            default_headers=self.server_state.default_headers,
+            message_event=asyncio.Event(),
+            expect_100_continue=self.expect_100_continue,
+            keep_alive=version != "1.0" and self.parser.should_keep_alive(),
+            on_response=self.on_response_complete,
+        )
 
     def _goes_on(self, data: bytes, stop: Exception) -> bool:
         """Parse on where the parser stopped at an offer of another protocol; at an error, refuse.
@@ -279,6 +313,39 @@ class GuardedProtocol(HttpToolsProtocol):
             self._gentle.flush()  # the answers before it
         self.transport.write(response(rejection, answer, self.server_state.default_headers))
         self._linger()
+
+    # Between requests
+
+    def _finish_response(self) -> None:
+        """Begin with the next request if it is there; wait for one otherwise."""
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            cycle, app = self.pipeline.pop()
+            self._start_asgi_task(cycle, app)
+            return
+        self._idle_since = self.loop.time()
+        if self.timeout_keep_alive_task is None:
+            self._wait_for_request(self.timeout_keep_alive)
+
+    def _unset_keepalive_if_required(self) -> None:
+        # The timer goes on: to make one for each request takes longer than to look, when it fires, what became of it.
+        self._idle_since = None
+
+    def _wait_for_request(self, seconds: float) -> None:
+        self.timeout_keep_alive_task = self.loop.call_later(seconds, self._look_for_request)
+
+    def _look_for_request(self) -> None:
+        self.timeout_keep_alive_task = None
+        if self._idle_since is None or self.transport.is_closing():
+            return
+        left = self._idle_since + self.timeout_keep_alive - self.loop.time()
+        if left > 0:
+            self._wait_for_request(left)
+        else:
+            self.transport.close()
 
     # Closing
 

@@ -24,6 +24,7 @@ class TinyApp:
         self.gate = threading.Event()
         self.calls: list[str] = []
         self.disconnects = 0
+        self.header: tuple[bytes, bytes] | None = None  # that answers have besides
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "lifespan":
@@ -34,7 +35,7 @@ class TinyApp:
         self.calls.append(scope["path"])
         act: Callable[..., Any] = getattr(self, scope["path"].strip("/"), self.plain)
         status, body = await act(scope, receive)
-        headers = [(b"content-length", b"%d" % len(body))]
+        headers = [(b"content-length", b"%d" % len(body)), *([self.header] if self.header else [])]
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
 
@@ -129,4 +130,5 @@ def tiny(tiny_running: Tiny) -> Tiny:
     tiny_running.app.calls.clear()
     tiny_running.app.gate.clear()
     tiny_running.app.disconnects = 0
+    tiny_running.app.header = None
     return tiny_running

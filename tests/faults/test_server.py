@@ -275,3 +275,49 @@ async def test_a_client_that_sends_no_more_is_answered(tiny: Tiny) -> None:
         async with asyncio.timeout(5):
             assert (await reader.read()).endswith(b"GET /plain")
         writer.close()
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        (b"x-name", b"a\r\nset-cookie: b"),
+        (b"x-name", b"a\r\n\r\nbody"),
+        (b"x-name", b"a\nb"),
+        (b"x-name", b"a\rb"),
+        (b"x-name", b"a\0b"),
+        (b"x-name: a\r\nx-other", b"b"),
+    ],
+)
+async def test_no_header_of_an_answer_begins_another(tiny: Tiny, header: tuple[bytes, bytes]) -> None:
+    tiny.app.header = header
+    assert await tiny.ask(_GET % b"plain") == b""
+    tiny.app.header = (b"x-name", b"a\tb; c=\xe9")
+    assert b"\r\nx-name: a\tb; c=\xe9\r\n" in await tiny.ask(b"GET /plain HTTP/1.0\r\n\r\n")
+
+
+async def test_a_connection_is_kept_for_the_next_request_and_closed_when_none_comes(tiny: Tiny) -> None:
+    """The time begins anew with each answer: 0.5 seconds here."""
+    reader, writer = await tiny.connect()
+    loop = asyncio.get_running_loop()
+    begun = loop.time()
+    while loop.time() < begun + 1.2:
+        writer.write(_GET % b"plain")
+        await reader.readuntil(b"GET /plain")
+    answered = loop.time()
+    async with asyncio.timeout(5):
+        assert await reader.read() == b""
+    assert loop.time() - answered > 0.4
+    writer.close()
+
+
+async def test_a_connection_is_not_closed_while_its_request_is_worked_on(tiny: Tiny) -> None:
+    reader, writer = await tiny.connect()
+    writer.write(_GET % b"plain")
+    await reader.readuntil(b"GET /plain")
+    writer.write(_GET % b"wait")
+    await until(lambda: "/wait" in tiny.app.calls)
+    closed = asyncio.create_task(reader.read(1))
+    assert not (await asyncio.wait([closed], timeout=0.8))[0], "longer than a connection waits for a request"
+    tiny.app.gate.set()
+    assert await closed == b"H"
+    writer.close()
