@@ -10,12 +10,12 @@ from app.logs.context import RequestContext
 from app.middleware.access_log import AccessLogMiddleware
 from app.middleware.prometheus import PrometheusMiddleware
 from app.middleware.request_context import RequestContextMiddleware
-from app.middleware.stack import MiddlewareStack
+from app.middleware.stack import MiddlewareStack, Step
 
 _STEPS = {"metrics": PrometheusMiddleware, "log": AccessLogMiddleware, "ids": RequestContextMiddleware}
 
 
-class NoIds:
+class NoIds(Step):
     """Gives every request the same ids, and answers without them."""
 
     _context = RequestContext("0" * 32, "0" * 32, "0" * 16)
@@ -23,12 +23,6 @@ class NoIds:
     def begin(self, scope: Any) -> None:
         scope["state"]["context"] = self._context
         scope["state"]["request_id"] = self._context.request_id
-
-    def answer(self, scope: Any, status: int, headers: Any) -> None:
-        """Add nothing."""
-
-    def end(self, scope: Any) -> None:
-        """Keep nothing."""
 
 
 def without(settings: Settings | None = None) -> GoodsApi:

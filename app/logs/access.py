@@ -1,8 +1,11 @@
 """The line that every request leaves: the one part of logging that is on the hot path."""
 
+import asyncio
 import logging
+import sys
 import time
 from json.encoder import encode_basestring_ascii as quoted
+from typing import TypeAlias
 
 from app.logs.context import RequestContext, current_request
 from app.logs.fields import ACCESS_EVENT, ACCESS_LOGGER, ACCESS_MESSAGE, UtcClock
@@ -10,23 +13,30 @@ from app.logs.formatters import JsonFormatter
 from app.logs.pipeline import LineHandler, pipeline_handler
 
 _SERVER_ERROR = 500
+# Bytes that Linux writes into a pipe without those of another worker in between (pipe(7), PIPE_BUF).
+_WHOLE = 4096
+
+# When it ended, whose it was, its method, route, path and status, and how many seconds it took.
+_Ended: TypeAlias = tuple[float, RequestContext, str, str, str, int, float]
 
 
 class AccessLog:
     """Writes what the JSON formatter would write for the same request, without making a record.
 
-    Build it after `configure_logging`, whose stream and form it shares. A line takes about 3 microseconds on
-    one core of a small server and 1 more to hand it to a pipe; the formatter takes about 20.
+    Build it after `configure_logging`, whose stream and form it shares. The requests that end in one turn of the event
+    loop have their lines made and written together, at the turn's end: a line takes 3 microseconds on one core of a
+    small server so, with a sixth of a system call; alone 6, and the formatter takes about 20. A kill loses the lines of
+    one turn at most.
     """
 
-    def __init__(self, handler: LineHandler | None = None) -> None:
+    def __init__(self, handler: LineHandler | None = None, *, several_workers: bool = False) -> None:
         self._handler = handler or pipeline_handler()
+        self._most = _WHOLE if several_workers else sys.maxsize
         self._logger = logging.getLogger(ACCESS_LOGGER)
         self._clock = UtcClock()
-        lines = self._handler.lines
-        self._is_json = isinstance(lines, JsonFormatter)
-        self._info = _constant_part("info", service=lines.service, version=lines.version)
-        self._error = _constant_part("error", service=lines.service, version=lines.version)
+        self._is_json = isinstance(self._handler.lines, JsonFormatter)
+        self._ended: list[_Ended] = []
+        self._known: dict[tuple[str, str, int], tuple[str, str, str]] = {}
 
     def write(
         self,
@@ -40,31 +50,73 @@ class AccessLog:
         client: str | None = None,  # noqa: ARG002 - an address is personal: taken, so that no caller adds it
     ) -> None:
         """Write the line at level `error` for 5xx and `info` otherwise, if LOG_LEVEL lets that through."""
-        level = logging.INFO if status < _SERVER_ERROR else logging.ERROR
-        if not self._logger.isEnabledFor(level):
-            return
+        self._ended.append((time.time(), context, method, route, path, status, duration_seconds))
+        if len(self._ended) == 1:
+            try:
+                asyncio.get_running_loop().call_soon(self._flush)
+            except RuntimeError:  # no loop runs, so there is no turn to wait for
+                self._flush()
+
+    def _flush(self) -> None:
+        ended, self._ended = self._ended, []
         if not self._is_json:
-            extra = {"method": method, "route": route, "path": path, "status": status}
-            self._write_record(context, level, {**extra, "duration_ms": duration_seconds * 1000})
+            for request in ended:
+                self._write_record(request)
             return
-        constant = self._info if level == logging.INFO else self._error
-        self._handler.write_line(
-            f'{{"ts":"{self._clock.text(time.time())}"{constant}'
-            f'"request_id":{quoted(context.request_id)},"trace_id":{quoted(context.trace_id)},'
-            f'"span_id":{quoted(context.span_id)},"method":{quoted(method)},"route":{quoted(route)},'
-            f'"path":{quoted(path)},"status":{status:d},"duration_ms":{duration_seconds * 1000:.3f},'
-            f'"actor":{quoted(context.actor)},"event":"{ACCESS_EVENT}"}}\n'
+        shown = {level: self._logger.isEnabledFor(level) for level in (logging.INFO, logging.ERROR)}
+        lines: list[str] = []
+        size = 0
+        for request in ended:
+            if not shown[_level(request[5])]:
+                continue
+            line = self._line(request)
+            size += len(line)
+            if size > self._most and lines:
+                self._handler.write_line("".join(lines))
+                lines, size = [], len(line)
+            lines.append(line)
+        if lines:
+            self._handler.write_line("".join(lines))
+
+    def _line(self, request: _Ended) -> str:
+        moment, context, method, route, path, status, seconds = request
+        known = self._known.get((method, route, status))
+        if known is None:
+            known = self._known[method, route, status] = self._constant_parts(method, route, status)
+        before_ids, before_path, before_duration = known
+        return (
+            f'{{"ts":"{self._clock.text(moment)}"{before_ids}{quoted(context.request_id)},'
+            f'"trace_id":{quoted(context.trace_id)},"span_id":{quoted(context.span_id)}{before_path}{quoted(path)}'
+            f'{before_duration}{seconds * 1000:.3f},"actor":{quoted(context.actor)},"event":"{ACCESS_EVENT}"}}\n'
         )
 
-    def _write_record(self, context: RequestContext, level: int, extra: dict[str, object]) -> None:
+    def _constant_parts(self, method: str, route: str, status: int) -> tuple[str, str, str]:
+        """What is the same in all lines of such requests; they are few, for routes are templates."""
+        level = logging.getLevelName(_level(status)).lower()
+        lines = self._handler.lines
+        before_ids = f',"level":"{level}","msg":"{ACCESS_MESSAGE}","logger":"{ACCESS_LOGGER}"'
+        before_ids += f',"service":{quoted(lines.service)},"version":{quoted(lines.version)},"request_id":'
+        before_path = f',"method":{quoted(method)},"route":{quoted(route)},"path":'
+        return before_ids, before_path, f',"status":{status:d},"duration_ms":'
+
+    def _write_record(self, request: _Ended) -> None:
+        moment, context, method, route, path, status, seconds = request
+        level = _level(status)
+        if not self._logger.isEnabledFor(level):
+            return
         record = logging.makeLogRecord(
             {
                 "name": ACCESS_LOGGER,
                 "levelno": level,
                 "levelname": logging.getLevelName(level),
                 "msg": ACCESS_MESSAGE,
+                "created": moment,
                 "event": ACCESS_EVENT,
-                **extra,
+                "method": method,
+                "route": route,
+                "path": path,
+                "status": status,
+                "duration_ms": seconds * 1000,
             }
         )
         token = current_request.set(context)
@@ -74,8 +126,5 @@ class AccessLog:
             current_request.reset(token)
 
 
-def _constant_part(level: str, *, service: str, version: str) -> str:
-    return (
-        f',"level":"{level}","msg":"{ACCESS_MESSAGE}","logger":"{ACCESS_LOGGER}",'
-        f'"service":{quoted(service)},"version":{quoted(version)},'
-    )
+def _level(status: int) -> int:
+    return logging.INFO if status < _SERVER_ERROR else logging.ERROR

@@ -36,7 +36,7 @@ class LineHandler(logging.Handler):
         self.write_line(line + "\n")
 
     def write_line(self, line: str) -> None:
-        """Write one line, its end included, and hand it to the system at once: a kill loses none."""
+        """Write one line, or several, their ends included, and hand them to the system at once: a kill loses none."""
         try:
             with self._writing:
                 self.stream.write(line)

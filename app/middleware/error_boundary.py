@@ -8,7 +8,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.errors.domain import GoodsApiError, MalformedRequest
 from app.errors.http import internal_error_response, problem_response
-from app.middleware.stack import answer_begun
+from app.middleware.stack import status_of_answer
 
 log = logging.getLogger("goods.errors")
 
@@ -28,7 +28,7 @@ class ErrorBoundaryMiddleware:
         except Exception as error:
             if not isinstance(error, GoodsApiError | ClientDisconnect):
                 log.exception("a request met a fault of the service", extra={"event": "error.unhandled"})
-            if answer_begun(scope):
+            if status_of_answer(scope) is not None:
                 raise
             await _answer_to(error, scope)(scope, receive, send)
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from starlette.types import Scope
 
 from app.logs.context import RequestContext, current_request
+from app.middleware.stack import Step
 
 _REQUEST_ID = re.compile(rb"[\x21-\x7e]{1,128}")
 # https://www.w3.org/TR/trace-context/#traceparent-header. Only later versions than 00 may have more at the end.
@@ -16,7 +17,7 @@ _TRACEPARENT = re.compile(rb"(?!ff|00.{54})[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(
 def new_context(request_id: bytes | None = None, traceparent: bytes | None = None) -> RequestContext:
     """The context of one request: what the caller sent where it is acceptable, new ids otherwise."""
     # Ids need to be unique, not secret: the random module is several times cheaper than the kernel, and asked once.
-    made = f"{random.getrandbits(320):080x}"
+    made = random.randbytes(40).hex()  # noqa: S311 - see above
     taken = request_id is not None and _REQUEST_ID.fullmatch(request_id)
     trace = _TRACEPARENT.fullmatch(traceparent) if traceparent else None
     return RequestContext(
@@ -26,8 +27,8 @@ def new_context(request_id: bytes | None = None, traceparent: bytes | None = Non
     )
 
 
-class RequestContextMiddleware:
-    """Sets the context for the logs and puts the request's id on the answer. A step of the stack.
+class RequestContextMiddleware(Step):
+    """Sets the context for the logs and puts the request's id on the answer.
 
     While the service drains, answers also ask the client to open its next connection elsewhere.
     """
@@ -52,6 +53,3 @@ class RequestContextMiddleware:
         headers.append((b"x-request-id", scope["state"]["request_id"].encode()))
         if self._draining():
             headers.append((b"connection", b"close"))
-
-    def end(self, scope: Scope) -> None:
-        """Nothing to do any more."""

@@ -2,6 +2,8 @@
 
 from starlette.types import Scope
 
+from app.middleware.stack import Step
+
 # https://cheatsheetseries.owasp.org/cheatsheets/REST_Security_Cheat_Sheet.html#security-headers
 # Strict-Transport-Security is not among them: it belongs to whatever ends TLS.
 _ALWAYS = (
@@ -13,14 +15,8 @@ _POLICY = b"content-security-policy"
 _NOTHING = (*_ALWAYS, (_POLICY, b"default-src 'none'; frame-ancestors 'none'"))
 
 
-class SecurityHeadersMiddleware:
-    """Adds them. An answer that has a Content-Security-Policy keeps it: a page with scripts. A step of the stack."""
-
-    def begin(self, scope: Scope) -> None:
-        """Nothing to do yet."""
+class SecurityHeadersMiddleware(Step):
+    """Adds them. An answer that has a Content-Security-Policy keeps it: a page with scripts."""
 
     def answer(self, _: Scope, __: int, headers: list[tuple[bytes, bytes]]) -> None:
         headers.extend(_ALWAYS if any(name == _POLICY for name, _ in headers) else _NOTHING)
-
-    def end(self, scope: Scope) -> None:
-        """Nothing to do any more."""

@@ -1,5 +1,6 @@
 """The log pipeline: one line a record, whatever the record holds."""
 
+import asyncio
 import io
 import json
 import logging
@@ -297,3 +298,54 @@ def test_a_console_without_the_letter_shows_its_escape() -> None:
     configure_logging(level="info", form="console", version="1", stream=io.TextIOWrapper(raw, "ascii"))
     LOG.info("Löwe")
     assert rb"L\xf6we" in raw.getvalue()
+
+
+class Pipe(io.StringIO):
+    """A stream that remembers each write."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.writes: list[str] = []
+
+    def write(self, text: str) -> int:
+        self.writes.append(text)
+        return super().write(text)
+
+
+async def test_the_access_lines_of_one_turn_are_written_together_in_their_order() -> None:
+    pipe = Pipe()
+    piped(stream=pipe)
+    log = AccessLog()
+    for n in range(30):
+        access(log, path=f"/{n}", status=500 if n % 2 else 200)
+    assert pipe.writes == []
+    await asyncio.sleep(0)
+    (written,) = pipe.writes
+    assert [json.loads(line)["path"] for line in written.splitlines()] == [f"/{n}" for n in range(30)]
+    access(log, path="/later")
+    await asyncio.sleep(0)
+    assert len(pipe.writes) == 2
+
+
+async def test_several_workers_write_no_more_at_once_than_a_pipe_takes_whole() -> None:
+    pipe = Pipe()
+    piped(stream=pipe)
+    log = AccessLog(several_workers=True)
+    paths = [f"/{n}" for n in range(30)]
+    paths.insert(7, "/" + "x" * 10_000)  # more than a pipe takes whole: it has a write of its own
+    for path in paths:
+        access(log, path=path)
+    await asyncio.sleep(0)
+    assert all(text.endswith("\n") for text in pipe.writes)
+    assert [json.loads(line)["path"] for line in "".join(pipe.writes).splitlines()] == paths
+    assert [len(text) > 4096 for text in pipe.writes].count(True) == 1
+    assert len(pipe.writes) < 10
+
+
+async def test_the_level_is_asked_for_each_line_of_a_turn() -> None:
+    stream = piped(level="error")
+    log = AccessLog()
+    for status in (200, 503, 404):
+        access(log, path="/", status=status)
+    await asyncio.sleep(0)
+    assert only_line(stream)["status"] == 503
