@@ -45,14 +45,14 @@ from app.logs.access import AccessLog
 from app.logs.pipeline import configure_logging
 from app.metrics.access import AccessMetrics
 from app.metrics.database import DatabaseMetrics
-from app.metrics.exposition import Exposition
+from app.metrics.exposition import Exposition, several_workers
 from app.metrics.feed import FeedMetrics
 from app.metrics.goods import GoodsMetrics
 from app.metrics.http import HttpMetrics
 from app.metrics.ledger import LedgerMetrics
 from app.middleware.access import AccessMiddleware
 from app.middleware.access_log import AccessLogMiddleware
-from app.middleware.admission import Admission, AdmissionMiddleware, LeanAdmissionMiddleware
+from app.middleware.admission import Admission, AdmissionMiddleware
 from app.middleware.error_boundary import ErrorBoundaryMiddleware
 from app.middleware.limits import LimitsMiddleware
 from app.middleware.prometheus import PrometheusMiddleware
@@ -70,7 +70,9 @@ _WORK = (
     export.router,
     goods.listing,
     goods.lean,
+    goods.lean_writes,
     goods.router,
+    stock.lean,
     stock.router,
     changes.router,
     imports.router,
@@ -95,7 +97,7 @@ class Parts:
         self.lifecycle = Lifecycle()
         self.exposition = Exposition(version=__version__, worker=worker_index())
         registry = self.exposition.registry
-        self.http_metrics = HttpMetrics(registry)
+        self.http_metrics = HttpMetrics(registry, several_workers=several_workers())
         self.goods_metrics = GoodsMetrics(registry)
         self.feed_metrics = FeedMetrics(registry)
         self.ledger_metrics = LedgerMetrics(registry)
@@ -138,7 +140,7 @@ class Parts:
             seconds=settings.metrics_refresh,
         )
         self.ledger_watch = LedgerWatch(self.database, self.ledger_metrics, seconds=settings.ledger_check)
-        self.access_log = AccessLog()
+        self.access_log = AccessLog(several_workers=several_workers())
 
     def sample(self) -> None:
         """Bring the metrics that need no database up to date, before they are shown."""
@@ -203,8 +205,10 @@ def _add_routes(app: GoodsApi, parts: Parts) -> None:
     work = [copy(route) for router in _WORK for route in router.routes if isinstance(route, Route)]
     keep_apart(work)
     for route in work:
-        lean = isinstance(route, LeanRoute)
-        route.app = (LeanAdmissionMiddleware if lean else AdmissionMiddleware)(route.app, parts.admission)
+        if isinstance(route, LeanRoute):
+            route.open_behind(parts.admission)
+        else:
+            route.app = AdmissionMiddleware(route.app, parts.admission)
     app.router.routes.extend(work)
     for router in (health.router, index.router, problems.router, docs.router):
         app.router.routes.extend(route for route in router.routes if getattr(route, "path", "") not in closed)
@@ -217,18 +221,20 @@ def _add_middleware(app: GoodsApi, parts: Parts) -> None:
     access = partial(AccessMiddleware, actor_of=parts.guard.actor_of, rate=rate, exempt=is_open)
     app.add_middleware(access)
     app.add_middleware(TargetMiddleware)
-    app.add_middleware(
+    limits = partial(
         LimitsMiddleware,
         max_body_bytes=settings.max_body_bytes,
         body_timeout=settings.body_timeout,
         bounds={"/goods/bulk": settings.max_bulk_bytes, "/imports": settings.max_import_bytes},
         upload_paths=frozenset({"/imports"}),
     )
+    app.add_middleware(limits)
     app.add_middleware(ErrorBoundaryMiddleware)
 
-    def guarded(route: ASGIApp) -> ASGIApp:
+    def guarded(route: LeanRoute) -> ASGIApp:
+        inner = limits(route.app) if route.reads_body else route.app
         # What the rate limit adds to answers it adds to problems as well: they are made inside of it.
-        return ErrorBoundaryMiddleware(access(route if rate is None else ErrorBoundaryMiddleware(route)))
+        return ErrorBoundaryMiddleware(access(inner if rate is None else ErrorBoundaryMiddleware(inner)))
 
     inside: ASGIApp = LeanPath(app.inside, app.router.routes, guarded)
     if settings.cors_origins is not None:

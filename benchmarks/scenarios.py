@@ -88,17 +88,19 @@ def sql_list_100() -> str:
 
 
 def sql_create() -> str:
+    """One good for each statement."""
+    texts = ("Storm lantern", "Brass, burns lamp oil.", "Lighting")
     values = (
-        "'Storm lantern'",
-        "'Brass, burns lamp oil.'",
-        "'Lighting'",
-        "'24.90'",
-        "12",
-        "'anonymous'",
-        "'benchmark'",
+        "ARRAY['P-' || :a || '-' || :b]",
+        *(f"ARRAY['{text}']" for text in texts),
+        "ARRAY[24.90]",
+        "ARRAY[12]",
+        "ARRAY['anonymous']",
+        "ARRAY['benchmark']",
+        "NULL",
     )
     number = "\\set a random(1, 2000000000)\n\\set b random(1, 2000000000)\n"
-    return number + _prepared(CREATE.plain, "'P-' || :a || '-' || :b", *values)
+    return number + _prepared(CREATE.plain, *values)
 
 
 def sql_sale(goods: int) -> str:

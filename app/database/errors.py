@@ -26,6 +26,8 @@ _UNAVAILABLE = (
     "40",  # transaction rollback: serialization failure, deadlock
     "55P03",  # lock not available within lock_timeout
 )
+# Data, a constraint, a rollback, a lock that others hold, a trigger that raises.
+_ROLLED_BACK = ("22", "23", "40", "55", "P0")
 
 
 class NotSent(asyncpg.InternalClientError):  # type: ignore[misc]  # asyncpg has no types
@@ -47,6 +49,15 @@ def is_connection_loss(error: BaseException) -> bool:
     if isinstance(error, (TimeoutError, ValueError)):  # a value that the driver can't encode is no loss
         return False
     return isinstance(error, (asyncpg.InterfaceError, asyncpg.InternalClientError, OSError))
+
+
+def is_rolled_back(error: BaseException) -> bool:
+    """Whether a statement failed for what it found (data, constraints, locks), and so has certainly changed nothing.
+
+    Takes what `Pool.fetch` raises. Where this is false, nobody knows, or a second try would fare no better.
+    """
+    found = error if isinstance(error, asyncpg.PostgresError) else error.__cause__
+    return isinstance(found, asyncpg.PostgresError) and str(found.sqlstate).startswith(_ROLLED_BACK)
 
 
 def translate(error: BaseException) -> GoodsApiError | None:

@@ -96,9 +96,7 @@ async def _on_designed_error(request: Request, error: Exception) -> Response:
 
 async def _on_invalid_input(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - what install() registered it for
-    # Each once: a parameter that two dependencies share is complained of twice.
-    faults = dict.fromkeys(_fault(entry) for entry in error.errors()[:_MOST_FAULTS])
-    return problem_response(InvalidInput(list(faults)), request.scope)
+    return problem_response(invalid_input(error.errors()), request.scope)
 
 
 async def _on_http_exception(request: Request, error: Exception) -> Response:
@@ -109,6 +107,11 @@ async def _on_http_exception(request: Request, error: Exception) -> Response:
         detail = f"This path takes {allowed}."
         return _respond("method-not-allowed", request.scope, detail=detail, headers={"Allow": allowed})
     return _respond("not-found", request.scope, detail="No resource of the service has this path.")
+
+
+def invalid_input(errors: Sequence[Mapping[str, Any]]) -> InvalidInput:
+    """What pydantic complains of in a request, each once: a parameter that two dependencies share comes twice."""
+    return InvalidInput(list(dict.fromkeys(_fault(entry) for entry in errors[:_MOST_FAULTS])))
 
 
 def invalid_query(errors: Sequence[Mapping[str, Any]]) -> InvalidInput:

@@ -1,6 +1,7 @@
 """How many requests are worked on at once: the others wait for a moment, in a short queue, or are told to come back."""
 
 import asyncio
+from collections import deque
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -13,32 +14,54 @@ class Admission:
     """The places of one process. Who has one is worked on; `most_waiting` others wait for up to `seconds`."""
 
     def __init__(self, most: int, *, most_waiting: int, seconds: float, metrics: HttpMetrics) -> None:
-        self._places = asyncio.Semaphore(most)
-        self._waiting = 0
+        self._free = most
+        self._queue: deque[asyncio.Future[None]] = deque()
         self._most_waiting = most_waiting
         self._seconds = seconds
         self._metrics = metrics
 
     async def enter(self) -> None:
         """Take a place. Raises Overloaded when none becomes free in time, or too many wait already."""
-        if not self._places.locked():
-            await self._places.acquire()
-            return
-        if self._waiting >= self._most_waiting:
+        if not self.has_room():
+            await self.wait()
+
+    def has_room(self) -> bool:
+        """Take a place if one is free, and say whether."""
+        # Nobody waits while a place is free: who leaves gives theirs to the first of the queue.
+        if self._free:
+            self._free -= 1
+            return True
+        return False
+
+    async def wait(self) -> None:
+        """Take the next place that becomes free. Raises Overloaded as `enter` does."""
+        if len(self._queue) >= self._most_waiting:
             self._refuse()
-        self._waiting += 1
+        turn = asyncio.get_running_loop().create_future()
+        self._queue.append(turn)
         self._metrics.queued.inc()
         try:
             async with asyncio.timeout(self._seconds):
-                await self._places.acquire()
-        except TimeoutError:
-            self._refuse()
+                await turn
+        except BaseException as error:
+            if turn.done() and not turn.cancelled():
+                self.leave()  # the place came in the same moment as the end of the wait
+            if isinstance(error, TimeoutError):
+                self._refuse()
+            raise
         finally:
-            self._waiting -= 1
             self._metrics.queued.dec()
+            if turn in self._queue:
+                self._queue.remove(turn)
 
     def leave(self) -> None:
-        self._places.release()
+        """Give the place to whoever waits longest."""
+        while self._queue:
+            turn = self._queue.popleft()
+            if not turn.done():
+                turn.set_result(None)
+                return
+        self._free += 1
 
     def _refuse(self) -> None:
         self._metrics.refused.inc()
@@ -84,18 +107,3 @@ class AdmissionMiddleware:
         finally:
             if inside:
                 admission.leave()
-
-
-class LeanAdmissionMiddleware:
-    """The same around a route that reads no body and whose answer is no stream: it has its place all the while."""
-
-    def __init__(self, app: ASGIApp, admission: Admission) -> None:
-        self.app = app
-        self._admission = admission
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self._admission.enter()
-        try:
-            await self.app(scope, receive, send)
-        finally:
-            self._admission.leave()

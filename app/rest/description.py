@@ -77,6 +77,11 @@ class Problem(BaseModel):
     available: int = Field(default=0, description="`stock-too-low`: the pieces that there are.", examples=[3])
 
 
+def parameter(name: str, where: str, schema: dict[str, Any], text: str) -> dict[str, Any]:
+    """One parameter, for routes that have theirs written out; those of the path are required."""
+    return {"name": name, "in": where, "required": where == "path", "schema": schema, "description": text}
+
+
 def problems(*names: str, database: bool = False) -> dict[int | str, dict[str, Any]]:
     """The error answers of an operation, by the names of the catalogue; `database`: it needs the database."""
     unavailable = ("database-unavailable", "overloaded") if database else ()

@@ -17,13 +17,13 @@ class JsonRequest(Request):
     def __init__(self, request: Request, raw: bytes, document: Any) -> None:
         super().__init__(request.scope, request.receive)
         self._raw = raw
-        self._document = document
+        self.document = document
 
     async def body(self) -> bytes:
         return self._raw
 
     async def json(self) -> Any:
-        return self._document
+        return self.document
 
 
 async def read_json(request: Request, media_types: frozenset[str]) -> JsonRequest:

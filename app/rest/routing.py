@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import parse_qsl, unquote_to_bytes
 
 from fastapi import Request, Response
@@ -13,8 +13,8 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.errors.domain import Fault, InvalidInput, printable
-from app.errors.http import invalid_query
-from app.rest.json_body import JSON, MERGE_PATCH, read_json
+from app.errors.http import invalid_input, invalid_query
+from app.rest.json_body import JSON, MERGE_PATCH, JsonRequest, read_json
 
 Handler = Callable[[Request], Any]
 _MOST_PARAMETERS = 50
@@ -28,11 +28,16 @@ class StrictRoute(APIRoute):
         # The framework's "$" also matches before a line end: /livez%0A would be /livez.
         self.path_regex = re.compile(self.path_regex.pattern.removesuffix("$") + r"\Z")
 
+    @property
+    def reads_body(self) -> bool:
+        """Whether its endpoint takes a body."""
+        return self.body_field is not None
+
     def get_route_handler(self) -> Handler:
         handle = super().get_route_handler()
         known = frozenset(_query_names(self.dependant))
         media_types = MERGE_PATCH if "PATCH" in (self.methods or ()) else JSON
-        reads_body = self.body_field is not None
+        reads_body = self.reads_body
 
         async def strict(request: Request) -> Response:
             read_query(request.scope, known)
@@ -49,26 +54,50 @@ def _operation_id(route: APIRoute) -> str:
     return route.name
 
 
+class Gate(Protocol):
+    """Bounds how many requests are worked on at once."""
+
+    def has_room(self) -> bool: ...
+    async def wait(self) -> None: ...
+    def leave(self) -> None: ...
+
+
 class LeanRoute(StrictRoute):
     """A route whose endpoint takes the bare request: no dependencies are resolved, nothing is serialised.
 
-    For the hottest reads, where the framework's own work costs more than ours. What OpenAPI says of the
-    parameters is given by hand as `openapi_extra`.
+    For the hottest paths, where the framework's own work costs more than ours. What OpenAPI says of the parameters is
+    given by hand as `openapi_extra`.
     """
+
+    gate: Gate
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
         super().__init__(path, endpoint, **options)
         described = (self.openapi_extra or {}).get("parameters", [])
         self.known = frozenset(parameter["name"] for parameter in described if parameter["in"] == "query")
+
+    def open_behind(self, gate: Gate) -> None:
+        """Begin to answer requests, each with a place behind `gate` while it is worked on."""
+        self.gate = gate
         self.app = self.answer  # what the framework would put around the handler is left out
 
     async def answer(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request, as an ASGI application."""
+        """Answer one request, as an ASGI application. While its body or its reader is slow, it keeps nobody out."""
         query = read_query(scope, self.known)
-        response: Response = await self.respond(Request(scope, receive), query)
+        request = await self.read(Request(scope, receive))
+        if not self.gate.has_room():
+            await self.gate.wait()
+        try:
+            response = await self.respond(request, query)
+        finally:
+            self.gate.leave()
         await response(scope, receive, send)
 
-    async def respond(self, request: Request, _: Mapping[str, str]) -> Response:
+    async def read(self, request: Request) -> Any:
+        """Give what `respond` takes, when all of the request is there."""
+        return request
+
+    async def respond(self, request: Any, _: Mapping[str, str]) -> Response:
         """Call the endpoint; it finds in the request what it needs of the query."""
         response: Response = await self.endpoint(request)
         return response
@@ -93,23 +122,43 @@ class LeanListRoute(LeanRoute):
         return response
 
 
+class LeanBodyRoute(LeanRoute):
+    """A lean route whose endpoint takes the request and its JSON body, as the model that its second parameter is of."""
+
+    async def read(self, request: Request) -> JsonRequest:
+        """Read and parse the body. Raises what `read_json` raises."""
+        return await read_json(request, JSON)
+
+    async def respond(self, request: JsonRequest, _: Mapping[str, str]) -> Response:
+        """Call the endpoint. Raises InvalidInput with each place of the body that the model refuses."""
+        assert self.body_field is not None  # noqa: S101 - what such a route is for
+        body, faults = self.body_field.validate(request.document, loc=("body",))
+        if faults:
+            raise invalid_input(faults)
+        response: Response = await self.endpoint(request, body)
+        return response
+
+
 class LeanPath:
-    """Takes GET requests for lean routes straight to them, past the framework, and all others to `rest`.
+    """Takes requests for lean routes straight to them, past the framework, and all others to `rest`.
 
     The framework's own layers and its walk along all routes cost as much as the rest of a point read. `guarded` puts
-    around the routes what `rest` has inside the framework.
+    around a route what `rest` has inside the framework.
     """
 
-    def __init__(self, rest: ASGIApp, routes: Sequence[BaseRoute], guarded: Callable[[ASGIApp], ASGIApp]) -> None:
+    def __init__(self, rest: ASGIApp, routes: Sequence[BaseRoute], guarded: Callable[[LeanRoute], ASGIApp]) -> None:
         self._rest = rest
-        self._routes = [
-            (route.path_regex.match, route, guarded(route.app)) for route in routes if isinstance(route, LeanRoute)
-        ]
+        self._routes: dict[str, list[tuple[Any, LeanRoute, ASGIApp]]] = {}
+        for route in routes:
+            if isinstance(route, LeanRoute):
+                for method in route.methods or ():
+                    self._routes.setdefault(method, []).append((route.path_regex.match, route, guarded(route)))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["method"] == "GET" and not scope["path"].endswith("/"):
-            for match, route, app in self._routes:
-                found = match(scope["path"])
+        path = scope["path"]
+        if not path.endswith("/"):
+            for match, route, app in self._routes.get(scope["method"], ()):
+                found = match(path)
                 if found:
                     scope["route"] = route
                     scope["path_params"] = found.groupdict()

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Query, Request, Response
 
 from app.goods.routers.answers import page_answer, read_answer, written_answer
 from app.goods.routers.parameters import (
+    GOODS_ID,
     CategoriesOf,
     ConditionsOf,
     GoodsId,
@@ -14,19 +15,23 @@ from app.goods.routers.parameters import (
     as_of,
     header_list,
     lists_of,
+    origin_of,
     past_of,
     path_integer,
     path_sku,
     queries_of,
+    service_of,
 )
-from app.goods.routers.retries import RetriesOf
+from app.goods.routers.retries import IDEMPOTENCY_KEY_HEADER, RetriesOf, retries_of
 from app.goods.schemas.goods import CategoryPage, GoodsCreate, GoodsPage, GoodsPatch, GoodsRead, GoodsReplace
 from app.goods.schemas.list import GoodsFilter, Limit
-from app.rest.description import IDEMPOTENCY_KEY, JSON_BODY, problems
-from app.rest.routing import LeanListRoute, LeanRoute, StrictRoute
+from app.rest.description import IDEMPOTENCY_KEY, JSON_BODY, parameter, problems
+from app.rest.json_body import JsonRequest
+from app.rest.routing import LeanBodyRoute, LeanListRoute, LeanRoute, StrictRoute
 
 router = APIRouter(route_class=StrictRoute, tags=["goods"])
 lean = APIRouter(route_class=LeanRoute, tags=["goods"])
+lean_writes = APIRouter(route_class=LeanBodyRoute, tags=["goods"])
 listing = APIRouter(route_class=LeanListRoute, tags=["goods"])
 
 _OF_A_CHANGE = (
@@ -47,20 +52,16 @@ _NOT_MODIFIED: dict[int | str, dict[str, Any]] = {
 }
 
 
-def _parameter(name: str, where: str, schema: dict[str, Any], text: str) -> dict[str, Any]:
-    return {"name": name, "in": where, "required": where == "path", "schema": schema, "description": text}
-
-
 _SKU_SCHEMA = {"type": "string", "minLength": 1, "maxLength": 64, "examples": ["LAN-0012"]}
 
 
-_AS_OF = _parameter(
+_AS_OF = parameter(
     "as_of",
     "query",
     {"type": "string", "format": "date-time", "examples": ["2026-11-23T09:30:00.000000Z"]},
     "The good as it was at this moment: 404 before it was created and after it was deleted.",
 )
-_IF_NONE_MATCH = _parameter(
+_IF_NONE_MATCH = parameter(
     "If-None-Match", "header", {"type": "string", "examples": ['"17-1"']}, "Answer 304 if the good still has this ETag."
 )
 
@@ -77,7 +78,7 @@ async def list_goods(request: Request, wanted: Annotated[GoodsFilter, Query()]) 
     return page_answer(request, page.documents, page.next, count=page.count)
 
 
-@router.post(
+@lean_writes.post(
     "/goods",
     status_code=201,
     summary="Create a good",
@@ -86,9 +87,11 @@ async def list_goods(request: Request, wanted: Annotated[GoodsFilter, Query()]) 
         201: {**_ONE, "headers": {**_ETAG, **_LOCATION}},
         **problems(*JSON_BODY, *IDEMPOTENCY_KEY, "sku-taken", database=True),
     },
+    openapi_extra={"parameters": [IDEMPOTENCY_KEY_HEADER]},
 )
-async def create_goods(body: GoodsCreate, service: Service, origin: OriginOf, retries: RetriesOf) -> Response:
+async def create_goods(request: JsonRequest, body: GoodsCreate) -> Response:
     """Without `sku` the good is given one; without `stock` it has none."""
+    service, origin, retries = service_of(request), origin_of(request), await retries_of(request)
     return await retries.once(
         lambda attempt: service.create(body, origin=origin, attempt=attempt),
         lambda good: written_answer(good, created=True),
@@ -102,7 +105,7 @@ async def create_goods(body: GoodsCreate, service: Service, origin: OriginOf, re
     responses={200: _ONE, **_NOT_MODIFIED, **problems("goods-not-found", "history-trimmed", database=True)},
     openapi_extra={
         "parameters": [
-            _parameter("sku", "path", _SKU_SCHEMA, "The SKU, case-sensitive; slashes in it are part of the path."),
+            parameter("sku", "path", _SKU_SCHEMA, "The SKU, case-sensitive; slashes in it are part of the path."),
             _AS_OF,
             _IF_NONE_MATCH,
         ]
@@ -122,7 +125,7 @@ async def read_goods_by_sku(request: Request) -> Response:
     responses={200: _ONE, **_NOT_MODIFIED, **problems("goods-not-found", "history-trimmed", database=True)},
     openapi_extra={
         "parameters": [
-            _parameter("goods_id", "path", {"type": "integer", "examples": [17]}, "The good's id."),
+            GOODS_ID,
             _AS_OF,
             _IF_NONE_MATCH,
         ]

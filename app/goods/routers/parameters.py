@@ -21,12 +21,18 @@ from app.goods.schemas.fields import MOST_DIGITS, Sku, integer_text, moment
 from app.goods.services.goods import GoodsService
 from app.goods.services.origin import Origin
 from app.rest.conditions import Conditions
+from app.rest.description import parameter
 
 GoodsId = Annotated[int, Path(description="The good's id.", examples=[17]), BeforeValidator(integer_text)]
-IfMatch = Annotated[str | None, Header(description="Change the good only if this is its ETag.", examples=['"17-1"'])]
-IfNoneMatch = Annotated[
-    str | None, Header(description="Change the good only if this is not its ETag.", examples=['"17-1"'])
-]
+_IF_MATCH = "Change the good only if this is its ETag."
+_IF_NONE_MATCH = "Change the good only if this is not its ETag."
+_TAGS = ['"17-1"']
+IfMatch = Annotated[str | None, Header(description=_IF_MATCH, examples=_TAGS)]
+IfNoneMatch = Annotated[str | None, Header(description=_IF_NONE_MATCH, examples=_TAGS)]
+# The same for lean routes, whose OpenAPI parameters are written out.
+GOODS_ID = parameter("goods_id", "path", {"type": "integer", "examples": [17]}, "The good's id.")
+IF_MATCH = parameter("If-Match", "header", {"type": "string", "examples": _TAGS}, _IF_MATCH)
+IF_NONE_MATCH = parameter("If-None-Match", "header", {"type": "string", "examples": _TAGS}, _IF_NONE_MATCH)
 
 _LOST_PLUS = re.compile(r" (\d\d:\d\d)$", re.ASCII)
 _SKU: TypeAdapter[str] = TypeAdapter(Sku)
@@ -83,6 +89,11 @@ async def _conditions(
     if_match: IfMatch = None,  # noqa: ARG001 - here for the documentation
     if_none_match: IfNoneMatch = None,  # noqa: ARG001 - here for the documentation
 ) -> Conditions:
+    return conditions_of(request, goods_id)
+
+
+def conditions_of(request: Request, goods_id: int) -> Conditions:
+    """What the request demands of the good's version."""
     return Conditions.of(
         goods_id,
         if_match=header_list(request, b"if-match"),
@@ -96,9 +107,13 @@ def header_list(request: Request, name: bytes) -> str | None:
     return b", ".join(lines).decode("latin-1") if lines else None
 
 
-async def _service(request: Request) -> GoodsService:
+def service_of(request: Request) -> GoodsService:
     service: GoodsService = request.app.state.parts.goods_service
     return service
+
+
+async def _service(request: Request) -> GoodsService:
+    return service_of(request)
 
 
 def queries_of(request: Request) -> GoodsQueries:

@@ -6,17 +6,28 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 
 from app.goods.queries.movements import Movements
 from app.goods.routers.answers import page_answer
-from app.goods.routers.parameters import ConditionsOf, GoodsId, OriginOf
-from app.goods.routers.retries import RetriesOf
+from app.goods.routers.parameters import (
+    GOODS_ID,
+    IF_MATCH,
+    IF_NONE_MATCH,
+    GoodsId,
+    OriginOf,
+    conditions_of,
+    origin_of,
+    path_integer,
+)
+from app.goods.routers.retries import IDEMPOTENCY_KEY_HEADER, RetriesOf, retries_of
 from app.goods.schemas.list import Limit
 from app.goods.schemas.stock import Basket, BasketMoved, MovementPage, MovementRead, Reason, StockMove
-from app.goods.services.goods import Written
 from app.goods.services.stock import StockService
+from app.goods.services.written import Written
 from app.rest.conditions import etag
 from app.rest.description import IDEMPOTENCY_KEY, JSON_BODY, problems
-from app.rest.routing import StrictRoute
+from app.rest.json_body import JsonRequest
+from app.rest.routing import LeanBodyRoute, StrictRoute
 
 router = APIRouter(route_class=StrictRoute, tags=["stock"])
+lean = APIRouter(route_class=LeanBodyRoute, tags=["stock"])
 
 _OF_A_MOVE = (*JSON_BODY, *IDEMPOTENCY_KEY, "goods-not-found", "stock-too-low", "stock-too-high")
 _MOVED: dict[str, Any] = {
@@ -27,9 +38,13 @@ _MOVED: dict[str, Any] = {
 _LINK = {"Link": {"description": 'The next page, as rel="next".', "schema": {"type": "string"}}}
 
 
-async def _service(request: Request) -> StockService:
+def _service_of(request: Request) -> StockService:
     service: StockService = request.app.state.parts.stock_service
     return service
+
+
+async def _service(request: Request) -> StockService:
+    return _service_of(request)
 
 
 async def _movements(request: Request) -> Movements:
@@ -40,22 +55,19 @@ async def _movements(request: Request) -> Movements:
 Service = Annotated[StockService, Depends(_service)]
 
 
-@router.post(
-    "/goods/{goods_id}/stock",
+@lean.post(
+    "/goods/{goods_id}/stock",  # noqa: FAST003 - a lean route takes the bare request
     status_code=201,
     summary="Move stock of a good",
     response_class=Response,
     responses={201: _MOVED, **problems(*_OF_A_MOVE, "precondition-failed", database=True)},
+    openapi_extra={"parameters": [GOODS_ID, IF_MATCH, IF_NONE_MATCH, IDEMPOTENCY_KEY_HEADER]},
 )
-async def move_stock(  # noqa: PLR0917 - a parameter for each thing that the framework resolves
-    goods_id: GoodsId,
-    body: StockMove,
-    service: Service,
-    conditions: ConditionsOf,
-    origin: OriginOf,
-    retries: RetriesOf,
-) -> Response:
+async def move_stock(request: JsonRequest, body: StockMove) -> Response:
     """Pieces come or go; stock never falls below 0. Unlike PATCH it needs no knowledge of how many there are."""
+    goods_id = path_integer(request, "goods_id")
+    service, conditions, origin = _service_of(request), conditions_of(request, goods_id), origin_of(request)
+    retries = await retries_of(request)
     return await retries.once(
         lambda attempt: service.move(goods_id, body, conditions=conditions, origin=origin, attempt=attempt),
         _moved,

@@ -1,6 +1,5 @@
 """Changing goods: one function, one statement, one transaction. What is returned has been committed."""
 
-from dataclasses import dataclass
 from typing import Any
 
 from app.database.db import Database
@@ -15,21 +14,14 @@ from app.errors.domain import (
 from app.goods.schemas.fields import MAX_ID
 from app.goods.schemas.goods import GoodsCreate, GoodsPatch, GoodsReplace
 from app.goods.services import statements
+from app.goods.services.creating import Creating, NewGoods
 from app.goods.services.idempotency import Attempt, sql_and_values
 from app.goods.services.origin import Origin
+from app.goods.services.written import Written
 from app.metrics.goods import GoodsMetrics
 from app.rest.conditions import Conditions
 
 _EQUAL = "is read-only and differs from what is stored"
-
-
-@dataclass(frozen=True, slots=True)
-class Written:
-    """A good after a change: its JSON text, and what makes its entity tag."""
-
-    id: int
-    version: int
-    document: str
 
 
 class GoodsService:
@@ -39,27 +31,16 @@ class GoodsService:
         self._primary = database.primary
         self._metrics = metrics
         self._require_if_match = require_if_match
+        self._creating = Creating(self._primary)
 
     async def create(self, body: GoodsCreate, *, origin: Origin, attempt: Attempt | None = None) -> Written:
         """Raises SkuTaken."""
-        sql, record = sql_and_values(statements.CREATE, attempt)
         with self._metrics.operation("create"):
-            (row,) = await self._primary.fetch(
-                sql,
-                body.sku,
-                body.name,
-                body.description,
-                body.category,
-                body.price,
-                body.stock,
-                origin.actor,
-                origin.request_id,
-                *record,
-            )
+            created = await self._creating.create(NewGoods(body, origin), attempt)
         self._metrics.created.inc()
         if body.stock:
             self._metrics.stock_moved("initial")
-        return Written(row[0], row[1], row[2])
+        return created
 
     async def replace(self, goods_id: int, body: GoodsReplace, *, conditions: Conditions, origin: Origin) -> Written:
         """Raises GoodsNotFound, PreconditionFailed, PreconditionRequired, VersionConflict, InvalidInput, SkuTaken."""

@@ -13,23 +13,35 @@ from app.goods.services.statement import Statement
 
 ETAG = """format('"%s-%s"', id, version)"""
 
-# $1 sku, $2 name, $3 description, $4 category, $5 price, $6 stock, $7 actor, $8 request id
+# Several goods, of several requests, one array for each: $1 skus, no two alike, $2 names, $3 descriptions,
+# $4 categories, $5 prices, $6 stocks, $7 actors, $8 request ids. $9 is how long it may wait for any one lock, such as
+# that of somebody who is creating the same SKU (the session's own lock_timeout if it is null). A SKU that is taken has
+# no row in the result, and harms none of the others. In the order of their SKUs, so that two such statements that want
+# some of the same never wait for each other.
 CREATE = Statement(
     ctes=f"""
-WITH created AS (
+WITH items AS (
+  SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::numeric[], $6::int[], $7::text[], $8::text[])
+    AS t (sku, name, description, category, price, stock, actor, request_id)
+), created AS (
   INSERT INTO goods (sku, name, description, category, price, stock, created_at, updated_at)
-  SELECT $1::text, $2::text, $3::text, $4::text, $5::numeric, $6::integer, moment, moment
-  FROM (SELECT clock_timestamp() AS moment) clock
+  SELECT sku, name, description, category, price, stock, moment, moment
+  FROM items, (SELECT clock_timestamp() AS moment) clock
+  WHERE (SELECT set_config('lock_timeout', $9::text, true)) IS NOT NULL
+  ORDER BY sku COLLATE "C"
+  ON CONFLICT (sku) DO NOTHING
   RETURNING *
+), made AS MATERIALIZED (
+  SELECT c.*, {document("c")} AS document, i.actor, i.request_id FROM created c JOIN items i USING (sku)
 ), movement AS (
   INSERT INTO stock_movements (goods_id, goods_version, delta, balance, reason, actor, created_at)
-  SELECT id, version, stock, stock, 'initial', $7::text, created_at FROM created WHERE stock > 0
+  SELECT id, version, stock, stock, 'initial', actor, created_at FROM made WHERE stock > 0
 ), entry AS (
   INSERT INTO changes (goods_id, sku, operation, version, after, actor, request_id, at)
-  SELECT id, sku, 'create', version, {document("created")}, $7::text, $8::text, created_at FROM created
+  SELECT id, sku, 'create', version, document, actor, request_id, created_at FROM made
 )""",  # noqa: S608 - constants only
-    result=f"SELECT id, version, {document('created')}::text AS document FROM created",  # noqa: S608 - constants only
-    parameters=8,
+    result="SELECT sku, id, version, document::text AS document FROM made",
+    parameters=9,
     status="201",
     headers=f"json_build_object('ETag', {ETAG}, 'Location', '/goods/' || id)",
     body="document",

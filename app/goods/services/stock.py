@@ -13,10 +13,10 @@ from app.errors.domain import (
 )
 from app.goods.schemas.fields import MAX_ID, MAX_STOCK
 from app.goods.schemas.stock import Basket, StockMove
-from app.goods.services.goods import Written
 from app.goods.services.idempotency import Attempt, sql_and_values
 from app.goods.services.origin import Origin
 from app.goods.services.stock_statements import BASKET, MOVE
+from app.goods.services.written import Written
 from app.metrics.goods import GoodsMetrics
 from app.rest.conditions import Conditions
 
