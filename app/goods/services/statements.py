@@ -27,8 +27,10 @@ WITH created AS (
 ), entry AS (
   INSERT INTO changes (goods_id, sku, operation, version, after, actor, request_id, at)
   SELECT id, sku, 'create', version, {document("created")}, $7::text, $8::text, created_at FROM created
+  RETURNING goods_id, version, after
 )""",  # noqa: S608 - constants only
-    result=f"SELECT id, version, {document('created')}::text AS document FROM created",  # noqa: S608 - constants only
+    # The document that the change entry keeps, which PostgreSQL has made once.
+    result="SELECT goods_id AS id, version, after::text AS document FROM entry",
     parameters=8,
     status="201",
     headers=f"json_build_object('ETag', {ETAG}, 'Location', '/goods/' || id)",
