@@ -7,7 +7,8 @@ from typing import Any
 
 import asyncpg
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import HealthCheck, example, given
+from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from app.config.conf import Settings
@@ -72,7 +73,7 @@ _TEXT = (
 )
 
 
-@settings(
+@hypothesis_settings(
     max_examples=100, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(texts=st.lists(_TEXT, min_size=1, max_size=10))

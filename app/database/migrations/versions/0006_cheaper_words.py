@@ -42,11 +42,12 @@ BEGIN
   RETURN tsvector_to_array(array_to_tsvector(array_remove(string_to_array(written, ' '), '')::varchar(64)[]::text[]));
 END $$
 """
-# A subquery with LIMIT is looked up in the index for each word, whatever the number of rows was when the session's
-# plan was made: after a bulk load, NOT EXISTS would read the whole dictionary for every good.
+# A session's plan is made once, for its first statement's number of rows: a subquery with LIMIT is looked up in the
+# index for each word, where NOT EXISTS may be planned to read the whole dictionary.
 _IS_NEW = """length(word) > 2 AND word !~ '[0-9]'
     AND (SELECT true FROM search_dictionary d WHERE d.word = found.word LIMIT 1) IS NULL"""
-# Nearly always every word is known, so only that is asked at first, and the dictionary is not opened for writing.
+# Nearly always every word is known, so only that is asked at first. DISTINCT waits until one is not: planned for a bulk
+# load, it makes room for a bulk's words each time.
 _INSERT = f"""
 CREATE OR REPLACE FUNCTION goods_search_insert() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
