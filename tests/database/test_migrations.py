@@ -61,7 +61,7 @@ UNION ALL
 SELECT format('sequence %s: %s %s %s', s.seqrelid::regclass, s.seqtypid::regtype, s.seqincrement, s.seqcache)
 FROM pg_sequence s
 UNION ALL
-SELECT format('function %s', oid::regprocedure) FROM pg_proc WHERE pronamespace = 'public'::regnamespace
+SELECT format('function %s %s', oid::regprocedure, md5(prosrc)) FROM pg_proc WHERE pronamespace = 'public'::regnamespace
 ORDER BY line
 """
 _ROLE_SETTINGS = """
@@ -109,6 +109,16 @@ async def test_up_down_up_leaves_the_same_schema(empty: Settings) -> None:
     await run_alembic(address, "base", down=True)
     assert await schema_of(empty) == [], "down leaves nothing behind"
     assert await migrate(empty) == "migrated"
+    assert await schema_of(empty) == first
+
+
+async def test_one_step_down_leaves_the_schema_of_the_release_before(empty: Settings) -> None:
+    address, before = DatabaseAddress.of(empty), known_revisions()[-2]
+    await run_alembic(address, before)
+    first = await schema_of(empty)
+    await migrate(empty)
+    assert await schema_of(empty) != first
+    await run_alembic(address, before, down=True)
     assert await schema_of(empty) == first
 
 

@@ -31,16 +31,18 @@ WITH items AS (
   ORDER BY sku COLLATE "C"
   ON CONFLICT (sku) DO NOTHING
   RETURNING *
-), made AS MATERIALIZED (
-  SELECT c.*, {document("c")} AS document, i.actor, i.request_id FROM created c JOIN items i USING (sku)
 ), movement AS (
   INSERT INTO stock_movements (goods_id, goods_version, delta, balance, reason, actor, created_at)
-  SELECT id, version, stock, stock, 'initial', actor, created_at FROM made WHERE stock > 0
+  SELECT c.id, c.version, c.stock, c.stock, 'initial', i.actor, c.created_at
+  FROM created c JOIN items i USING (sku) WHERE c.stock > 0
 ), entry AS (
   INSERT INTO changes (goods_id, sku, operation, version, after, actor, request_id, at)
-  SELECT id, sku, 'create', version, document, actor, request_id, created_at FROM made
+  SELECT c.id, c.sku, 'create', c.version, {document("c")}, i.actor, i.request_id, c.created_at
+  FROM created c JOIN items i USING (sku)
+  RETURNING sku, goods_id, version, after
 )""",  # noqa: S608 - constants only
-    result="SELECT sku, id, version, document::text AS document FROM made",
+    # The document that the change entry keeps, which PostgreSQL has made once.
+    result="SELECT sku, goods_id AS id, version, after::text AS document FROM entry",
     parameters=9,
     status="201",
     headers=f"json_build_object('ETag', {ETAG}, 'Location', '/goods/' || id)",
