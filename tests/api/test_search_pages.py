@@ -1,6 +1,7 @@
 """Searching page by page: the order, the tokens, and that it does not matter how the goods are read."""
 
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import httpx2
@@ -131,8 +132,10 @@ async def test_a_token_may_name_each_tier(client: httpx2.AsyncClient) -> None:
 @pytest.fixture
 def few_are_three(monkeypatch: pytest.MonkeyPatch) -> None:
     """So that a handful of goods is many, and a walk soon gives up."""
-    monkeypatch.setattr(search, "FEW", 3)
-    monkeypatch.setattr(search, "WALKED", 4)
+    small = {"FEW": 3, "FEW_AT_ONCE": 2, "FEW_IN_A_BAND": 2, "FEWEST_SAMPLED": 2}
+    small |= {"WALKED": 4, "WALKED_AT_ONCE": 2, "WALKED_IN_A_BAND": 3}
+    for name, value in small.items():
+        monkeypatch.setattr(search, name, value)
 
 
 @pytest.mark.usefixtures("few_are_three")
@@ -162,6 +165,53 @@ VALUES ($1, $2, $3, $4, $5, $6, now() + $7, now() - $7)
 
 def _row(n: int, name: str, description: str = "") -> tuple[Any, ...]:
     return (f"SK-{n}" if n % 3 else f"{n}", name, description, "abc"[n % 3], n * 7 % 5, n % 2, timedelta(days=n % 4))
+
+
+_FIRST = ["a", "a b", "a c", "M", "\u00e9", "\U0010ffff", "\U0010ffff\U0010ffff", "-- "]
+_PRICES = ["0", "0.01", "1.39", "1.40", "9.89", "9.90", "30", "9999999999.99"]
+
+
+@pytest.mark.usefixtures("few_are_three")
+@settings(max_examples=80, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+async def test_goods_are_found_in_whichever_bands_they_lie(
+    client: httpx2.AsyncClient, connection: Any, data: st.DataObject
+) -> None:
+    """Few and many in a band, bands without any, and pages that end inside of one, among goods that are equal."""
+    await connection.execute("TRUNCATE goods, stock_movements, changes RESTART IDENTITY")
+    text = st.sampled_from(["lantern", "lantern", "lanterns", "lamp", "LAN lantern", "white lantern lanterns"])
+    number = st.builds(lambda band, edge: band * 16384 + edge, st.integers(1, 5), st.sampled_from([-2, -1, 0, 1, 9]))
+    good = st.tuples(number, st.sampled_from(_FIRST), text, st.sampled_from(_PRICES), st.integers(0, 2))
+    drawn = data.draw(st.lists(good, min_size=4, max_size=24, unique_by=lambda good: good[0]))
+    for n, (id_, first, words, price, stock) in enumerate(drawn):
+        sku, kind = ("LAN-" if n % 2 else "X") + str(n), "ab"[n % 7 == 0]
+        await connection.execute(_INSERT_NUMBERED, id_, sku, f"{first} {words}", kind, Decimal(price), stock)
+    catalogue = Catalogue(await stored(connection))
+    for _ in range(6):
+        q = data.draw(st.sampled_from(["lantern", "lan", "latern", "la", "white lantern", "lantern lamp", "lamp"]))
+        sort = data.draw(st.sampled_from(BOTH_WAYS[:3] + BOTH_WAYS[6:9]))
+        filters: dict[str, str] = data.draw(st.sampled_from(_FILTERS))
+        expected = [found.id for found in catalogue.find(q, sort=sort, **filters)]
+        limit = data.draw(st.integers(1, 9))
+        assert await ids(client, q, sort=sort, limit=limit, **filters) == expected, (q, sort, filters, limit)
+
+
+_INSERT_NUMBERED = """
+INSERT INTO goods (id, sku, name, category, price, stock, created_at, updated_at)
+VALUES ($1, $2, $3, $4, $5, $6, now(), now())
+"""
+_FILTERS: list[dict[str, str]] = [
+    {},
+    {},
+    {"category": "a"},
+    {"category": "c"},
+    {"in_stock": "true"},
+    {"in_stock": "false"},
+    {"min_price": "1.40"},
+    {"max_price": "9.89", "category": "b"},
+    {"min_price": "1.39", "max_price": "9.90"},
+    {"min_price": "0.01", "max_price": "9999999999.99", "in_stock": "false"},
+]
 
 
 async def stored(connection: Any) -> list[Good]:

@@ -1,8 +1,10 @@
 """What search reads is always what the goods say, whoever wrote them; and reading it goes by the indexes."""
 
+import asyncio
 import random
 import unicodedata
 from collections.abc import AsyncIterator
+from decimal import Decimal
 from typing import Any
 
 import asyncpg
@@ -13,9 +15,10 @@ from hypothesis import strategies as st
 from app.config.conf import Settings
 from app.database.db import DatabaseAddress
 from app.database.embedded import EmbeddedAddress
-from app.database.migrate import migrate, run_alembic
+from app.database.migrate import known_revisions, migrate, run_alembic
+from app.goods.queries.bands import BANDS, of_category, of_sku, price_band
 from app.goods.schemas.list import GoodsFilter
-from tests.conftest import Service, settings_for
+from tests.conftest import Service, settings_for, until
 from tests.proof.reference_search import search_key, search_text, search_words
 
 _INSERT = """
@@ -27,6 +30,8 @@ _WRITES = [
     "UPDATE goods SET description = 'whole new ' || id, stock = 3",
     "UPDATE goods SET sku = lower(sku) || '.X' WHERE id < 4",
     "UPDATE goods SET name = name",
+    "UPDATE goods SET price = id * 17.5, category = 'c' || id % 2",
+    "UPDATE goods SET price = price + 0.01",
     f"""INSERT INTO goods ({_COLUMNS}) SELECT sku, 'upserted', 1, now(), now() FROM goods
     ON CONFLICT (sku) DO UPDATE SET name = EXCLUDED.name""",
     "DELETE FROM goods WHERE id IN (2, 3)",
@@ -38,6 +43,7 @@ _WRITES = [
     "DELETE FROM goods WHERE false",
 ]
 _KEPT = "SELECT goods_id, sku_key, words FROM goods_search ORDER BY goods_id"
+_GOODS = "SELECT id, sku, name, description, category, price FROM goods ORDER BY id"
 
 
 def expected(goods: list[Any]) -> list[tuple[int, str, list[str]]]:
@@ -46,17 +52,23 @@ def expected(goods: list[Any]) -> list[tuple[int, str, list[str]]]:
     for good in goods:
         key = search_key(good["sku"])
         words = {word for text in (good["name"], good["description"], good["sku"], key) for word in search_words(text)}
-        kept.append((good["id"], key, sorted(words)))
+        kept.append((good["id"], key, [*sorted(words), *marks(good, key)]))
     return kept
 
 
+def marks(good: Any, key: str) -> list[str]:
+    """What a good's words end with."""
+    of_columns = [BANDS[column].mark(BANDS[column].of(good[column])) for column in ("id", "name", "price")]
+    return [of_category(good["category"]), *of_columns, of_sku(key)]
+
+
 async def assert_kept(connection: Any) -> None:
-    goods = await connection.fetch("SELECT id, sku, name, description FROM goods ORDER BY id")
-    kept = expected(goods)
+    kept = expected(await connection.fetch(_GOODS))
     assert [tuple(row) for row in await connection.fetch(_KEPT)] == kept
     in_dictionary = {row["word"] for row in await connection.fetch("SELECT word FROM search_dictionary")}
     held = {word for _, _, words in kept for word in words}
-    assert {word for word in held if len(word) > 2 and not set(word) & set("0123456789")} <= in_dictionary
+    assert {word for word in held if len(word) > 2 and not set(word) & set("0123456789=")} <= in_dictionary
+    assert not any("=" in word for word in in_dictionary), "a mark is no word"
 
 
 @pytest.mark.usefixtures("service")
@@ -225,3 +237,71 @@ async def test_ten_thousand_characters_of_different_words_can_be_stored(connecti
     text = " ".join("".join(source.choices("abcdefghijklmnopqrstuvwxyz", k=3)) for _ in range(2500))
     await connection.execute(_INSERT, "A", text[:200], text[:10_000])
     await assert_kept(connection)
+
+
+async def test_bands_are_the_same_in_python_and_in_the_database_and_follow_the_order(connection: Any) -> None:
+    cents = sorted({*range(2_500), *(10**n + m for n in range(3, 13) for m in (-11, -10, -1, 0)), 10**12 - 1})
+    prices = [Decimal(n).scaleb(-2) for n in cents]
+    rows = await connection.fetch("SELECT search_price_band(p) FROM unnest($1::numeric[]) p", prices)
+    bands = [row[0] for row in rows]
+    assert bands == [price_band(price) for price in prices] == sorted(bands)
+    assert set(range(40)) <= set(bands), "no band is left out"
+
+
+@pytest.mark.parametrize("column", ["id", "price"])
+async def test_a_band_begins_where_the_one_before_ends(connection: Any, column: str) -> None:
+    bands, step = BANDS[column], Decimal("0.01") if column == "price" else 1
+    for band in range(200):
+        first, last = bands.first(band), bands.last(band)
+        assert bands.of(first) == bands.of(last) == band
+        assert last + step == bands.first(band + 1)
+        for sql, expected in ((bands.first_sql, first), (bands.last_sql, last)):
+            typed = "$1::bigint" if column == "id" else "$1::integer"
+            assert await connection.fetchval(f"SELECT {sql.format(band=typed)}", band) == expected
+
+
+async def test_bands_of_names_are_in_the_order_of_names(connection: Any) -> None:
+    last = "\U0010ffff"
+    names = sorted(
+        ["a", "ab", "abc", "abcd", f"abc{last * 197}", "abd", "b", last, last * 2, last * 200, "\ud7ff\ue000x"]
+    )
+    bands = BANDS["name"]
+    for name in names:
+        band = bands.of(name)
+        good = "(SELECT $1::text AS name, $2::text AS band) g"
+        last_sql = bands.last_sql.format(band="g.band")
+        row = await connection.fetchrow(f"SELECT {bands.of_sql}, {last_sql} FROM {good}", name, band)
+        assert tuple(row) == (band, bands.last(band))
+        inside = [other for other in names if bands.first(band) <= other <= bands.last(band)]
+        assert inside == [other for other in names if bands.of(other) == band]
+
+
+async def test_marks_come_with_the_migration_and_go_with_it(older: Settings) -> None:
+    """Those of goods that were written while the migration copied them, too."""
+    opened = await asyncpg.connect(**DatabaseAddress.of(older).connect_arguments())
+    address = DatabaseAddress.of(older)
+    try:
+        await run_alembic(address, known_revisions()[-2])
+        await opened.executemany(_INSERT, [(f"A/{n}", f"Çelik {n}", "gut, besser") for n in range(20)])
+        during = opened.transaction()
+        await during.start()
+        await opened.execute("UPDATE goods SET name = 'changed', price = 7 WHERE id % 3 = 0")
+        await opened.execute("DELETE FROM goods WHERE id % 5 = 0")
+        await opened.execute(_INSERT, "new", "Meanwhile", "")
+        migrating = asyncio.create_task(run_alembic(address, known_revisions()[-1]))
+        await until(lambda: opened.fetchval("SELECT count(*) FROM pg_locks WHERE mode = 'ShareRowExclusiveLock'"))
+        await during.commit()
+        await migrating
+        await assert_kept(opened)
+        await opened.execute("UPDATE goods SET price = 99")
+        await opened.execute(_INSERT, "newer", "Afterwards", "")
+        await assert_kept(opened)
+        await run_alembic(address, known_revisions()[-2], down=True)
+        assert (
+            await opened.fetchval("SELECT count(*) FROM goods_search WHERE array_to_string(words, ' ') LIKE '%=%'") == 0
+        )
+        await opened.execute("UPDATE goods SET name = 'Another', price = 1")
+        await run_alembic(address, known_revisions()[-1])
+        await assert_kept(opened)
+    finally:
+        await opened.close()

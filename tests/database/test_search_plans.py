@@ -1,4 +1,4 @@
-"""How searches are planned: a few goods come by the index of words, many by the index of the order."""
+"""How searches are planned: a few goods come by the index of words, many by that of the order or band by band."""
 
 import json
 from collections.abc import AsyncIterator
@@ -10,8 +10,9 @@ import pytest
 from app.database.db import DatabaseAddress
 from app.database.embedded import EmbeddedAddress
 from app.database.migrate import migrate
+from app.goods.queries.bands import BANDS
 from app.goods.queries.keyset import KEY_TYPES, Order
-from app.goods.queries.search import CORRECTED, SKU, WORDS, statements
+from app.goods.queries.search_statements import CORRECTED, SKU, WORDS, Kind, Statements, edge, statements
 from app.goods.services.loading import load
 from data.sample import generate
 from tests.conftest import settings_for
@@ -36,6 +37,11 @@ async def filled(postgres: EmbeddedAddress, connection: Any) -> AsyncIterator[An
     yield opened
     await opened.close()
     await connection.execute("DROP DATABASE searched WITH (FORCE)")
+
+
+def texts(sort: str, tier: int, *, groups: int = 0, marked: bool = False, after: bool = False) -> Statements:
+    """The statements of a search without filters."""
+    return statements(Kind(Order.of(sort), (), tier, groups, marked=marked, between=False, after=after))
 
 
 async def scans(connection: Any, mode: str, sql: str, *arguments: Any) -> list[dict[str, Any]]:
@@ -70,11 +76,11 @@ async def test_a_few_goods_come_by_the_index_of_words_and_then_by_id(filled: Any
     maker = last.split(", ")[-1]  # only the last thousand goods are of this maker and series
     matching = await filled.fetchval("SELECT count(*) FROM goods WHERE name LIKE '%' || $1", f", {maker}")
     assert _LIMIT < matching < _LOADED / 10
+    words = maker.lower().split()
     for tier, groups in ((WORDS, 0), (CORRECTED, 2)):
-        words = [f"{{{word}}}" for word in maker.lower().split()] if groups else []
-        sql = statements(Order.of(sort), (), tier, groups, after=False).few
-        text = "other words" if groups else maker  # what holds the text's own words is in the tier before
-        found = await scans(filled, mode, sql, text, *words, _LIMIT + 1, 5000)
+        # What holds the text's own words is in the tier before.
+        asked = ("{other,words}", *(f"{{{word}}}" for word in words)) if groups else (f"{{{','.join(words)}}}",)
+        found = await scans(filled, mode, texts(sort, tier, groups=groups).few, "key", *asked, _LIMIT + 1, 5000)
         assert {node.get("Index Name") for node in found} - {None} == {"goods_search_words", "goods_pkey"}
         assert "Seq Scan" not in {node["Node Type"] for node in found}
         assert rows(found, "goods_search") == rows(found, "goods") == matching
@@ -82,8 +88,7 @@ async def test_a_few_goods_come_by_the_index_of_words_and_then_by_id(filled: Any
 
 @pytest.mark.parametrize("mode", _MODES)
 async def test_goods_come_by_the_index_of_skus(filled: Any, mode: str) -> None:
-    sql = statements(Order.of("name"), (), SKU, 0, after=False).few
-    found = await scans(filled, mode, sql, "LAN-0001", _LIMIT + 1, 5000)
+    found = await scans(filled, mode, texts("name", SKU).few, "lan0001", _LIMIT + 1, 5000)
     assert {node.get("Index Name") for node in found} - {None} == {"goods_search_sku_key", "goods_pkey"}
     assert _LIMIT > rows(found, "goods_search") == rows(found, "goods") > 10
 
@@ -91,8 +96,7 @@ async def test_goods_come_by_the_index_of_skus(filled: Any, mode: str) -> None:
 @pytest.mark.parametrize("mode", _MODES)
 @pytest.mark.parametrize("sort", _SORTS)
 async def test_many_goods_are_not_read_to_know_that_they_are_many(filled: Any, sort: str, mode: str) -> None:
-    sql = statements(Order.of(sort), (), WORDS, 0, after=False).few
-    found = await scans(filled, mode, sql, "with", _LIMIT + 1, 500)
+    found = await scans(filled, mode, texts(sort, WORDS).few, "with", "{with}", _LIMIT + 1, 500)
     assert rows(found, "goods_search") == 501
     assert rows(found, "goods") == 0
 
@@ -109,10 +113,51 @@ async def test_a_walk_follows_the_orders_index_and_ends_with_the_page(
         keys = ", ".join(order.keys)
         middle = f"SELECT {keys} FROM goods g ORDER BY {order.by('g')} OFFSET 9000 LIMIT 1"
         position = tuple(await filled.fetchrow(middle))
-    sql = statements(order, (), WORDS, 0, after=after).walked
-    found = await scans(filled, mode, sql, *position, "with", _LIMIT + 1, 10_000)
+    sql = texts(sort, WORDS, after=after).walked
+    found = await scans(filled, mode, sql, *position, "with", "{with}", _LIMIT + 1, 10_000)
     (scan,) = (node for node in found if node.get("Relation Name") == "goods")
     assert scan["Index Name"] == ("goods_pkey" if order.column == "id" else f"goods_{order.column}_id")
     # One in four holds the word, unevenly spread.
     assert _LIMIT < rows(found, "goods") < 60 * _LIMIT
     assert rows(found, "goods_search") == rows(found, "goods")
+
+
+@pytest.mark.parametrize("mode", _MODES)
+@pytest.mark.parametrize("sort", _SORTS)
+async def test_where_a_walk_ended_is_read_from_the_index_alone(filled: Any, sort: str, mode: str) -> None:
+    order = Order.of(sort)
+    (scan,) = await scans(filled, mode, edge(order, (), after=False), 9_000)
+    assert scan["Node Type"] == "Index Only Scan"
+    assert scan["Index Name"] == ("goods_pkey" if order.column == "id" else f"goods_{order.column}_id")
+
+
+@pytest.mark.parametrize("mode", _MODES)
+@pytest.mark.parametrize("sort", [sort for sort in _SORTS if sort.removeprefix("-") in BANDS])
+async def test_no_good_is_read_of_a_band_without_any_that_is_wanted(filled: Any, sort: str, mode: str) -> None:
+    """Bands are looked at one by one by the index of words, as far as the page needs."""
+    wanted = await filled.fetch("SELECT goods_id FROM goods_search WHERE words @> '{led,bulb}'")
+    assert _LIMIT < len(wanted) < _LOADED / 20
+    found = await scans(filled, mode, texts(sort, WORDS).banded, "key", "{bulb,led}", _LIMIT + 1, 3_000)
+    indexes = {node.get("Index Name") for node in found} - {None}
+    order = Order.of(sort)
+    assert indexes == {"goods_search_words", "goods_pkey", *([f"goods_{order.column}_id"] * (order.column != "id"))}
+    assert not {node["Node Type"] for node in found} & {"Seq Scan"}
+    read = rows([node for node in found if node["Node Type"] == "Bitmap Heap Scan"], "goods_search")
+    assert _LIMIT < read <= len(wanted)
+
+
+@pytest.mark.parametrize("mode", _MODES)
+@pytest.mark.parametrize("sort", ["price", "-name", "id"])
+async def test_no_band_is_looked_at_after_one_that_has_many(filled: Any, sort: str, mode: str) -> None:
+    found = await scans(filled, mode, texts(sort, WORDS).banded, "key", "{with}", _LIMIT + 1, 20)
+    by_words = [node for node in found if node.get("Index Name") == "goods_search_words"]
+    assert sum(node["Actual Loops"] for node in by_words) < 15
+    assert rows([node for node in found if node["Node Type"] == "Bitmap Heap Scan"], "goods_search") < 15 * 21
+
+
+@pytest.mark.parametrize("mode", _MODES)
+async def test_in_a_band_skus_are_found_by_their_mark(filled: Any, mode: str) -> None:
+    sql = texts("price", SKU, marked=True).banded
+    found = await scans(filled, mode, sql, "{s=la}", "lan0001", _LIMIT + 1, 3_000)
+    assert "goods_search_sku_key" not in {node.get("Index Name") for node in found}
+    assert "Seq Scan" not in {node["Node Type"] for node in found}

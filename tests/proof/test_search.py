@@ -92,6 +92,13 @@ def bound(arguments: tuple[Any, ...], matches: int) -> int:
     return 2 * (max(search.FEW, search.WALKED) + 1)
 
 
+def kind_of(sent: list[str]) -> str:
+    """How a page was found that did not need all that match to be sorted."""
+    if any("RECURSIVE bands" in sql for sql in sent):
+        return "bands"
+    return "near" if any("SELECT * FROM goods g" in sql for sql in sent) else "few"
+
+
 @dataclass
 class Searching:
     """What a search needs: the service, what it sent to the database, and what is right."""
@@ -122,7 +129,7 @@ class Searching:
         assert any(is_of_all(arguments) for _, arguments in sent) == far, f"{text} is {'not ' * far}of the far kind"
         matches = len(self.reference.find(query["q"]))
         total = await self._cost(sent, wanted, matches)
-        kind = "far" if far else "near" if matches > search.FEW else "few"
+        kind = "far" if far else kind_of([sql for sql, _ in sent])
         seconds = await median(self.client, query)
         shown = (f"{total.rows:,}", f"{total.passed_over:,}", f"{total.entries:,}", f"{seconds * 1000:.0f} ms")
         return (f"`{text}`", number, kind, f"{len(expected):,}", *shown)
@@ -148,10 +155,11 @@ async def test_searches_of_a_million_goods_find_the_right_ones_and_read_few(mill
     report.write(
         "Searching a million goods",
         f"{len(SEARCHES)} searches over HTTP, each equal to what a plain reference in Python finds, ids and order."
-        f" *Few*: at most {search.FEW:,} goods match the text and are sorted. *Near*: more do, and the page is found by"
-        " walking the list. *Far*: it is not, and all that match are sorted. Rows are those that the scans of the"
-        " two tables gave, for all statements of the page; passed over are those that a filter of the list did not"
-        " let through; entries are those of the indexes of words and SKUs, from which no row is read. Milliseconds"
+        f" *Few*: at most {search.FEW:,} goods match the text ({search.FEW_AT_ONCE:,} in an order with bands) and are"
+        " sorted. *Near*: more do, and the page is found by walking the list. *Bands*: by looking in which bands of the"
+        " order the goods lie. *Far*: the order has none, and all that match are sorted. Rows are those that the scans"
+        " of the two tables gave, for all statements of the page; passed over are those that a filter of the list did"
+        " not let through; entries are those of the indexes of words and SKUs, from which no row is read. Milliseconds"
         f" are the median of {_ROUNDS}, warm, one client.",
         ("search", "page", "kind", "found", "rows", "passed over", "entries", "time"),
         rows,

@@ -106,9 +106,9 @@ changes = Table(
     ),
 )
 
-# What search reads. Triggers on goods keep both tables (see the migration that makes them), so that nothing that
+# What search reads. Triggers on goods keep both tables (see the migrations that make them), so that nothing that
 # writes goods has to know of them. The words are not a column of goods, because every change of stock would write
-# their index entries anew.
+# their index entries anew. After the words come the good's marks: see `app.goods.queries.bands`.
 goods_search = Table(
     "goods_search",
     metadata,
@@ -116,7 +116,7 @@ goods_search = Table(
     Column("sku_key", _sortable_text(), nullable=False),
     Column("words", ARRAY(_sortable_text()), nullable=False),
     Index("goods_search_sku_key", "sku_key"),
-    Index("goods_search_words", "words", postgresql_using="gin", postgresql_with={"gin_pending_list_limit": 512}),
+    Index("goods_search_words", "words", postgresql_using="gin", postgresql_with={"gin_pending_list_limit": 64}),
 )
 
 # Every word of three letters or more that goods hold or held, for correcting misspelt ones.

@@ -21,10 +21,14 @@ MOST_REPLACED = 5  # words of one query
 MOST_REPLACEMENTS = 50  # for one word, in the order of the alphabet
 
 # A materialized CTE is planned to be read whole, by the index, and then asked for one row only; by itself EXISTS
-# would be planned as a scan that ends soon, which it does not for a word that no good holds.
-_IS_KNOWN = """EXISTS (
-  WITH holding AS MATERIALIZED (SELECT FROM goods_search s WHERE s.words @> ARRAY[word]) SELECT FROM holding
-)"""
+# would be planned as a scan that ends soon, which it does not for a word that no good holds. A common word has a long
+# list there, but is found in a part of it: a band of ids.
+_HOLDING = (
+    "WITH holding AS MATERIALIZED (SELECT FROM goods_search s WHERE s.words @> ARRAY[{words}]) SELECT FROM holding"
+)
+_IS_KNOWN = f"""CASE
+  WHEN EXISTS ({_HOLDING.format(words="word, (SELECT 'i=' || (max(id) / 2 >> 14) FROM goods)")}) THEN true
+  ELSE EXISTS ({_HOLDING.format(words="word")}) END"""  # noqa: S608 - constants only
 _KNOWN = f"SELECT word FROM unnest($1::text[]) word WHERE {_IS_KNOWN}"  # noqa: S608 - constants only
 # The dictionary also has words whose goods are gone: they do not count for the limit.
 _BEGINNING = f"""
@@ -61,9 +65,8 @@ class Correction:
     groups: list[list[str]]
 
 
-async def corrected(pool: Pool, q: str, *, all_known: bool = False) -> Correction | None:
-    """What `q` may stand for besides its very words; None when nothing. `all_known`: goods hold all of them."""
-    [[words]] = await pool.read("SELECT search_words($1::text)", q)
+async def corrected(pool: Pool, words: list[str], *, all_known: bool = False) -> Correction | None:
+    """What `words` may stand for besides themselves; None when nothing. `all_known`: goods hold all of them."""
     known = set(words) if all_known else await _known(pool, words)
     unknown = [word for word in words if word not in known]
     if len(unknown) > MOST_REPLACED or not all(_is_replaceable(word) for word in unknown):
@@ -73,7 +76,12 @@ async def corrected(pool: Pool, q: str, *, all_known: bool = False) -> Correctio
         replacements |= await _meant(pool, unknown)
     if not all(replacements[word] for word in unknown) or not any(replacements.values()):
         return None
-    return Correction([[word, *replacements.get(word, ())] if word in known else replacements[word] for word in words])
+    groups = [[word, *replacements.get(word, ())] if word in known else replacements[word] for word in words]
+    if not unknown:
+        # Who holds all the words is found without correction; all others hold another form of one. The words
+        # themselves may be much more common than their other forms.
+        groups.append(sorted({word for forms in replacements.values() for word in forms}))
+    return Correction(groups)
 
 
 async def _forms(pool: Pool, words: list[str]) -> dict[str, list[str]]:

@@ -34,6 +34,12 @@ class Filters:
             names.append("in_stock" if wanted.in_stock == "true" else "out_of_stock")
         return cls(tuple(names), tuple(value for _, value in given))
 
+    def on(self, column: str) -> "Filters":
+        """Those that are conditions on one column."""
+        values = dict(zip((name for name in self.names if "$" in _CONDITIONS[name]), self.values, strict=True))
+        names = tuple(name for name in self.names if f"g.{column} " in _CONDITIONS[name])
+        return Filters(names, tuple(values[name] for name in names if name in values))
+
 
 def conditions(names: tuple[str, ...]) -> list[str]:
     """The conditions on `g`, a row of goods. The statement's text depends on the names only."""

@@ -1,7 +1,7 @@
 """Creating goods: those that are asked for at the same time go in with one statement.
 
 A row costs PostgreSQL a third of what it costs alone when sixteen go in together, and the service a tenth: one round
-trip, one flush of the log, one turn of each trigger (docs/decisions/0016-batched-creates.md has the figures).
+trip, one flush of the log, one turn of each trigger (figures: docs/decisions/0016-goods-are-created-together.md).
 """
 
 import asyncio
