@@ -52,10 +52,10 @@ def test_a_database_that_cannot_be_reached_is_told_in_one_line(program: Program,
     assert ended.stderr.count("\n") == 1
 
 
-def test_sample_goods_are_loaded_into_an_empty_database_only(program: Program) -> None:
-    first = program.run("sample", "1500")
+def test_sample_goods_are_loaded_into_an_empty_database_only(goods: Program) -> None:
+    first = goods.run("sample", "1500")
     assert (first.returncode, first.stderr.splitlines()[-1]) == (0, "1500 sample goods loaded")
-    second = program.run("sample")
+    second = goods.run("sample")
     assert second.returncode == 1
     assert "the database holds goods already" in second.stderr
 
