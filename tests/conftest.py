@@ -1,15 +1,17 @@
 """One real PostgreSQL for the run, one migrated database, and the service behind a real socket."""
 
 import asyncio
+import gc
 import os
 import signal
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import asyncpg
 import httpx2
 import pytest
+import uvloop
 from fastapi import FastAPI
 
 from app.application import Parts, create_app
@@ -23,6 +25,21 @@ from tests.serving import serving
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A shell that starts the tests in the background ignores Ctrl-C for them, and so for every program they start.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """The loop that the service has at work, which is quicker than Python's own.
+
+    Tests with asynchronous fixtures are asynchronous themselves: for others the loop would be made anew, and all on it.
+    """
+    return {"uvloop": uvloop.new_event_loop}
+
+
+def pytest_collection_finish() -> None:
+    """A tenth of the time went into looking for garbage, mostly among what has been loaded, which stays to the end."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
 
 
 # Deleting the few rows of a test takes a quarter of the time that new files for three tables and all their indexes
