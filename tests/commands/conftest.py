@@ -98,17 +98,6 @@ class Serving:
         return self.process.returncode, out, err
 
 
-@pytest.fixture
-def program(tmp_path: Path) -> Iterator[Program]:
-    """The program with a home of its own, which nothing is left of afterwards."""
-    home = tmp_path / "home"
-    program = Program({"EMBEDDED_HOME": str(home)})
-    yield program
-    program.end()
-    if home.exists():
-        _discard(home)
-
-
 def _discard(home: Path) -> None:
     place = find_place(home)
     if any(place.storage.glob("*/postmaster.pid")):  # of a program that was killed
@@ -124,6 +113,17 @@ def forks() -> Iterator[Forks]:
     forks = Forks()
     yield forks
     forks.end()
+
+
+@pytest.fixture
+def program(tmp_path: Path, forks: Forks) -> Iterator[Program]:
+    """The program with a home of its own, which nothing is left of afterwards."""
+    home = tmp_path / "home"
+    program = Program({"EMBEDDED_HOME": str(home)}, forks)
+    yield program
+    program.end()
+    if home.exists():
+        _discard(home)
 
 
 @pytest.fixture

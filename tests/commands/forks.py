@@ -1,8 +1,8 @@
 """Runs of the program without the half second that each would take to load: children of a process that has loaded it.
 
 A child has arguments, an environment and standard streams of its own, as a new process has, and runs the same `main`.
-What it does not show is that the program starts: tests/commands/test_program.py and test_serve.py do, whose runs are
-processes from the beginning.
+What it does not show is that the program starts: `serve` is a process from the beginning in every test, and so is what
+tests/commands/test_program.py runs without forks.
 """
 
 import json
@@ -11,8 +11,11 @@ import socket
 import subprocess
 import sys
 import tempfile
+from importlib import import_module
 from pathlib import Path
 from typing import IO, Any
+
+from app import commands
 
 _SECONDS = 120
 
@@ -24,7 +27,8 @@ class Forks:
         self._asking, answering = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._asking.settimeout(_SECONDS)
         self._process = subprocess.Popen(
-            [sys.executable, "-m", __name__, str(answering.fileno())], pass_fds=[answering.fileno()]
+            [sys.executable, "-c", f"from {__name__} import answer; answer({answering.fileno()})"],
+            pass_fds=[answering.fileno()],
         )
         answering.close()
 
@@ -47,20 +51,23 @@ def _text(written: IO[bytes]) -> str:
     return written.read().decode().replace("\r\n", "\n")
 
 
-def _answer(answering: socket.socket) -> None:
-    """Make children until nobody asks any more."""
-    while True:
-        asked, streams, _, _ = socket.recv_fds(answering, 1_000_000, 3)
-        if not asked:
-            return
-        child = os.fork()
-        if child == 0:
-            answering.close()
-            _be_the_program(streams, *json.loads(asked))
-        for stream in streams:
-            os.close(stream)
-        _, status = os.waitpid(child, 0)
-        answering.send(str(os.waitstatus_to_exitcode(status)).encode())
+def answer(descriptor: int) -> None:
+    """Load the program, and make children until nobody asks any more."""
+    for name in ("application", *(f"commands.{path.stem}" for path in Path(commands.__path__[0]).glob("[a-z]*.py"))):
+        import_module(f"app.{name}")
+    with socket.socket(fileno=descriptor) as answering:
+        while True:
+            asked, streams, _, _ = socket.recv_fds(answering, 1_000_000, 3)
+            if not asked:
+                return
+            child = os.fork()
+            if child == 0:
+                answering.close()
+                _be_the_program(streams, *json.loads(asked))
+            for stream in streams:
+                os.close(stream)
+            _, status = os.waitpid(child, 0)
+            answering.send(str(os.waitstatus_to_exitcode(status)).encode())
 
 
 def _be_the_program(streams: list[int], arguments: list[str], environ: dict[str, str]) -> None:
@@ -85,17 +92,3 @@ def _be_the_program(streams: list[int], arguments: list[str], environ: dict[str,
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code or 0)
-
-
-if __name__ == "__main__":
-    import app.application
-    import app.commands.demo_traffic
-    import app.commands.export
-    import app.commands.import_file
-    import app.commands.keys
-    import app.commands.prove_ledger
-    import app.commands.prove_race
-    import app.commands.sample
-    import app.commands.serve  # noqa: F401
-
-    _answer(socket.socket(fileno=int(sys.argv[1])))
