@@ -50,13 +50,18 @@ async def goods(client: httpx2.AsyncClient) -> list[Good]:
         }
         for n, name in enumerate([*NAMES, *chosen.sample(NAMES, 14)])
     ]
-    # In three requests: moments are those of their transactions, so that those of creation are two.
-    for part in (wanted[:20], wanted[20:]):
-        assert (await client.post("/goods/bulk", json={"items": part})).status_code == 200
-    changes = [{**fields, "description": "changed"} for fields in chosen.sample(wanted, 15)]
-    assert (await client.post("/goods/bulk", json={"items": changes})).status_code == 200
+    # Four at a time: their moment of creation is one, that of their transaction.
+    for start in range(0, len(wanted), 4):
+        answer = await client.post("/goods/bulk", json={"items": wanted[start : start + 4]})
+        assert answer.status_code == 200
     made: list[Good] = (await client.get("/goods?limit=500")).json()["items"]
     assert len(made) == len(wanted)
+    changing = chosen.sample(made, 15)
+    answers = await asyncio.gather(
+        *(client.patch(f"/goods/{good['id']}", json={"description": "changed"}) for good in changing)
+    )
+    for good, answer in zip(changing, answers, strict=True):
+        good.update(answer.json())
     return made
 
 

@@ -38,7 +38,7 @@ def test_the_rules_are_valid(path: Path) -> None:
 
 
 def _with_its_time(path: Path) -> Any:
-    """The service's own alerts are looked at in every run; all of them take half a minute, two objectives most of it."""
+    """The alerts of the service itself are tried in every run; all of them take half a minute, the objectives most."""
     slow = path.name != "api.yml"
     return pytest.param(path, id=path.name, marks=[pytest.mark.slow] if slow else [])
 
