@@ -32,8 +32,10 @@ run: .venv/installed  ## serve on http://127.0.0.1:8000, with an embedded Postgr
 
 COVERAGE ?= --no-cov
 TESTS ?= not proof and not soak and not slow
+# Three processes, for the tests wait a quarter of their time. They start a hundred others: where bytecode must not be
+# kept, each of those would compile all that it loads.
 test: .venv/installed  ## the test suite, against a real PostgreSQL that it starts itself
-	@.venv/bin/python -m pytest -n 2 --dist worksteal $(COVERAGE) -m "$(TESTS)"
+	@env -u PYTHONDONTWRITEBYTECODE .venv/bin/python -m pytest -n 3 --dist worksteal $(COVERAGE) -m "$(TESTS)"
 
 check: .venv/installed  ## format, lint, types, import rules, then all tests but the proofs, with the coverage they have
 	@.venv/bin/ruff format --check .

@@ -14,6 +14,8 @@ import pytest
 
 from app.config.conf import Settings
 from app.database.embedded import EmbeddedPostgres
+from app.database.embedded.place import find_place
+from tests.commands.forks import Forks
 from tests.conftest import until
 
 PROGRAM = Path(sys.executable).with_name("goods")
@@ -24,6 +26,7 @@ class Program:
     """Runs `goods` with settings of the test's own."""
 
     settings: dict[str, str]
+    forks: Forks | None = None
     started: "list[subprocess.Popen[str]]" = field(default_factory=list)
 
     def environ(self, **more: str) -> dict[str, str]:
@@ -34,6 +37,8 @@ class Program:
 
     def run(self, *arguments: str, stdin: int = subprocess.DEVNULL, **more: str) -> "subprocess.CompletedProcess[str]":
         """Run a command to its end."""
+        if self.forks is not None:
+            return self.forks.run([*arguments], self.environ(**more), stdin)
         return subprocess.run(
             [PROGRAM, *arguments], env=self.environ(**more), stdin=stdin, capture_output=True, text=True, timeout=120,
             check=False,
@@ -93,22 +98,40 @@ class Serving:
         return self.process.returncode, out, err
 
 
-@pytest.fixture
-def program(tmp_path: Path) -> Iterator[Program]:
-    """The program with a home of its own, which nothing is left of afterwards."""
-    home = tmp_path / "home"
-    program = Program({"EMBEDDED_HOME": str(home)})
-    yield program
-    program.end()
-    if home.exists():
+def _discard(home: Path) -> None:
+    place = find_place(home)
+    if any(place.storage.glob("*/postmaster.pid")):  # of a program that was killed
         server = EmbeddedPostgres(home, announce=lambda _: None)
         server.start()
         server.discard()
+    else:
+        place.remove()
+
+
+@pytest.fixture(scope="session")
+def forks() -> Iterator[Forks]:
+    forks = Forks()
+    yield forks
+    forks.end()
 
 
 @pytest.fixture
-async def goods(settings: Settings, connection: Any) -> AsyncIterator[Program]:
-    """The program on the run's own database, which is empty: to start one for each test takes seconds."""
+def program(tmp_path: Path, forks: Forks) -> Iterator[Program]:
+    """The program with a home of its own, which nothing is left of afterwards."""
+    home = tmp_path / "home"
+    program = Program({"EMBEDDED_HOME": str(home)}, forks)
+    yield program
+    program.end()
+    if home.exists():
+        _discard(home)
+
+
+@pytest.fixture
+async def goods(settings: Settings, connection: Any, forks: Forks) -> AsyncIterator[Program]:
+    """The program on the run's own database, which is empty: to start one for each test takes seconds.
+
+    Its `serve` is a process from the beginning; what ends by itself is forked, see `tests.commands.forks`.
+    """
     await connection.execute("TRUNCATE goods, stock_movements, changes, imports RESTART IDENTITY CASCADE")
     program = Program(
         {
@@ -117,7 +140,8 @@ async def goods(settings: Settings, connection: Any) -> AsyncIterator[Program]:
             "DB_USER": settings.db_user,
             "DB_NAME": settings.db_name,
             "LOG_LEVEL": "warning",
-        }
+        },
+        forks,
     )
     yield program
     program.end()

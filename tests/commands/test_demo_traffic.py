@@ -118,13 +118,13 @@ async def test_an_answer_that_is_lost_leaves_no_good(service: Service, connectio
         (("http://127.0.0.1:1", "--requests-per-second", "10000"), "--requests-per-second"),
     ],
 )
-def test_what_cannot_be_done_is_refused(goods: Program, arguments: tuple[str, ...], said: str) -> None:
+async def test_what_cannot_be_done_is_refused(goods: Program, arguments: tuple[str, ...], said: str) -> None:
     ended = goods.run("demo-traffic", *arguments)
     assert ended.returncode != 0
     assert said in ended.stderr
 
 
-def test_a_deployment_that_refuses_says_why(goods: Program) -> None:
+async def test_a_deployment_that_refuses_says_why(goods: Program) -> None:
     def answer(method: str, _path: str, body: bytes) -> tuple[int, Any]:
         if method == "GET":
             return 200, {"items": [], "next": None}
@@ -137,7 +137,7 @@ def test_a_deployment_that_refuses_says_why(goods: Program) -> None:
     assert "POST /goods: 401 A key is needed." in ended.stderr
 
 
-def test_goods_that_cannot_be_deleted_are_named(goods: Program) -> None:
+async def test_goods_that_cannot_be_deleted_are_named(goods: Program) -> None:
     def answer(method: str, path: str, body: bytes) -> tuple[int, Any]:
         if method == "POST" and path == "/goods":
             return (201, {**json.loads(body), "id": 1}) if b"-1" in body.split(b",")[0] else (503, {"detail": "Full."})

@@ -46,9 +46,9 @@ def _bytes_of(goods: Program, *arguments: str) -> bytes:
     return subprocess.run([PROGRAM, *arguments], env=goods.environ(), capture_output=True, check=True).stdout
 
 
-def test_a_reader_that_has_enough_ends_it_quietly(goods: Program) -> None:
+async def test_a_reader_that_has_enough_ends_it_quietly(goods: Program) -> None:
     goods.run("sample", "5000")
-    process = subprocess.Popen(
+    process = subprocess.Popen(  # noqa: ASYNC220 - nothing else is under way
         [PROGRAM, "export", "--format", "ndjson"],
         env=goods.environ(),
         stdout=subprocess.PIPE,
@@ -74,14 +74,14 @@ def test_a_reader_that_has_enough_ends_it_quietly(goods: Program) -> None:
         (("--category", "x" * 101), "--category"),
     ],
 )
-def test_a_wrong_option_is_named(goods: Program, arguments: tuple[str, ...], option: str) -> None:
+async def test_a_wrong_option_is_named(goods: Program, arguments: tuple[str, ...], option: str) -> None:
     ended = goods.run("export", *arguments)
     assert (ended.returncode, ended.stdout) == (2, "")
     assert option in ended.stderr
     assert "Usage: goods export" in ended.stderr
 
 
-def test_what_fails_leaves_the_old_file_and_says_why_in_one_line(goods: Program, tmp_path: Path) -> None:
+async def test_what_fails_leaves_the_old_file_and_says_why_in_one_line(goods: Program, tmp_path: Path) -> None:
     file = tmp_path / "goods.csv"
     file.write_text("old")
     ended = goods.run("export", "--output", str(file), DB_HOST=str(tmp_path))
@@ -91,19 +91,21 @@ def test_what_fails_leaves_the_old_file_and_says_why_in_one_line(goods: Program,
     assert file.read_text() == "old"
 
 
-def test_a_file_that_cannot_be_written_is_told_in_one_line(goods: Program, tmp_path: Path) -> None:
+async def test_a_file_that_cannot_be_written_is_told_in_one_line(goods: Program, tmp_path: Path) -> None:
     missing = tmp_path / "none" / "goods.csv"
     ended = goods.run("export", "--output", str(missing), DB_HOST=str(tmp_path))
     assert ended.returncode == 1
     assert ended.stderr == f"goods: cannot write {missing}: No such file or directory\n"
 
 
-def test_a_named_pipe_stays_one_and_a_link_leads_to_the_file(goods: Program, tmp_path: Path) -> None:
+async def test_a_named_pipe_stays_one_and_a_link_leads_to_the_file(goods: Program, tmp_path: Path) -> None:
     goods.run("sample", "10")
     pipe, file, link = (tmp_path / name for name in ("pipe", "file.csv", "link.csv"))
     os.mkfifo(pipe)
     link.symlink_to(file)
-    process = subprocess.Popen([PROGRAM, "export", "--output", pipe], env=goods.environ(), stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(  # noqa: ASYNC220 - as above
+        [PROGRAM, "export", "--output", pipe], env=goods.environ(), stderr=subprocess.DEVNULL
+    )
     taken = pipe.read_bytes()
     assert process.wait(timeout=60) == 0
     assert goods.run("export", "--output", str(link)).returncode == 0

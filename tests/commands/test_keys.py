@@ -68,7 +68,7 @@ async def test_what_can_not_be_is_refused(
     assert await connection.fetchval("SELECT count(*) FROM access_keys") == 0
 
 
-def test_a_name_is_given_once(goods: Program) -> None:
+async def test_a_name_is_given_once(goods: Program) -> None:
     assert goods.run("keys", "create", "shop", "--scope", "read").returncode == 0
     goods.run("keys", "revoke", "shop")
     again = goods.run("keys", "create", "shop", "--scope", "read")

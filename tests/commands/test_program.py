@@ -16,7 +16,8 @@ def test_a_mistake_in_the_settings_is_one_line(program: Program) -> None:
     assert ended.stderr == "goods: environment: DB_PORT is set without DB_HOST; set both, or neither\n"
 
 
-def test_the_settings_in_force_are_shown_and_secrets_are_not(program: Program, tmp_path: Path) -> None:
+def test_the_settings_in_force_are_shown_and_secrets_are_not(tmp_path: Path) -> None:
+    program = Program({})  # whose runs are processes from the beginning
     file = tmp_path / "db.yml"
     file.write_text("DB_HOST: db.example\nDB_PASSWORD: hunter2\n")
     ended = program.run("check-config", GOODS_CONFIG=str(file), API_PORT="8123")
@@ -30,8 +31,8 @@ def test_the_settings_in_force_are_shown_and_secrets_are_not(program: Program, t
     assert "hunter2" not in ended.stdout + ended.stderr
 
 
-def test_openapi_is_printed_without_any_database(program: Program) -> None:
-    ended = program.run("openapi")
+def test_openapi_is_printed_without_any_database() -> None:
+    ended = Program({}).run("openapi")
     document = json.loads(ended.stdout)
     assert document["info"]["title"] == "Goods API"
     assert "/goods/{goods_id}" in document["paths"]
@@ -52,10 +53,10 @@ def test_a_database_that_cannot_be_reached_is_told_in_one_line(program: Program,
     assert ended.stderr.count("\n") == 1
 
 
-def test_sample_goods_are_loaded_into_an_empty_database_only(program: Program) -> None:
-    first = program.run("sample", "1500")
+async def test_sample_goods_are_loaded_into_an_empty_database_only(goods: Program) -> None:
+    first = goods.run("sample", "1500")
     assert (first.returncode, first.stderr.splitlines()[-1]) == (0, "1500 sample goods loaded")
-    second = program.run("sample")
+    second = goods.run("sample")
     assert second.returncode == 1
     assert "the database holds goods already" in second.stderr
 

@@ -79,7 +79,7 @@ async def test_a_race_adds_up_and_leaves_no_goods(goods: Program) -> None:
         (("--race", "http://127.0.0.1:1", "--clients", "0"), "--clients"),
     ],
 )
-def test_what_cannot_be_run_is_refused(goods: Program, arguments: tuple[str, ...], said: str) -> None:
+async def test_what_cannot_be_run_is_refused(goods: Program, arguments: tuple[str, ...], said: str) -> None:
     ended = goods.run("prove", *arguments)
     assert ended.returncode != 0
     assert said in ended.stderr

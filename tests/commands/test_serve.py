@@ -34,8 +34,8 @@ async def test_serving_without_a_database_brings_one_with_sample_goods_and_keeps
     assert again.stop(signal.SIGINT)[0] == 0
 
 
-async def test_what_the_parser_rejects_is_answered_logged_and_counted_like_any_request(program: Program) -> None:
-    serving = program.serve()
+async def test_what_the_parser_rejects_is_answered_logged_and_counted_like_any_request(goods: Program) -> None:
+    serving = goods.serve(LOG_LEVEL="info")
     await serving.ready()
     port = int(serving.url.rpartition(":")[2])
     with socket.create_connection(("127.0.0.1", port)) as connection:
@@ -53,8 +53,8 @@ async def test_what_the_parser_rejects_is_answered_logged_and_counted_like_any_r
     assert [line["status"] for line in lines if line.get("request_id") == problem["request_id"]] == [400]
 
 
-async def test_several_workers_count_as_one_and_one_that_dies_is_replaced(program: Program) -> None:
-    serving = program.serve(API_WORKERS="2", METRICS_REFRESH="0.2")
+async def test_several_workers_count_as_one_and_one_that_dies_is_replaced(goods: Program) -> None:
+    serving = goods.serve(API_WORKERS="2", METRICS_REFRESH="0.2")
     await serving.ready()
 
     async def metrics() -> str:

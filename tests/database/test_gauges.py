@@ -3,8 +3,11 @@
 from typing import Any
 
 import httpx2
+import pytest
 
 from tests.conftest import Service
+
+pytestmark = pytest.mark.usefixtures("new_tables")  # what is in a block is counted on
 
 
 async def gauge(service: Service, name: str) -> float:

@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import kubernetes_validate.utils
 import pytest
 import yaml
 
@@ -15,6 +16,19 @@ ROOT = Path(__file__).parents[2]
 RENDERED = ROOT / "terraform" / "rendered" / "manifests.yml"
 
 Object = dict[str, Any]
+
+# It would read and parse megabytes of definitions for each object.
+kubernetes_validate.utils.schema_contents = cache(kubernetes_validate.utils.schema_contents)
+
+
+def assert_valid(document: Object) -> None:
+    """By the strict schema of the newest Kubernetes; raises kubernetes_validate.ValidationError."""
+    kubernetes_validate.validate(document, kubernetes_validate.latest_version(), strict=True)
+
+
+def loaded(text: str) -> list[Object]:
+    """The documents of a rendered text, which is so long that the loader in C is worth it."""
+    return list(yaml.load_all(text, Loader=yaml.CSafeLoader))
 
 
 @cache
@@ -36,7 +50,7 @@ def kustomized(folder: Path = ROOT) -> str:
 
 @cache
 def _documents(folder: Path) -> tuple[Object, ...]:
-    return tuple(yaml.safe_load_all(kustomized(folder)))
+    return tuple(loaded(kustomized(folder)))
 
 
 def objects(kind: str | None = None, *, folder: Path = ROOT) -> list[Object]:

@@ -1,25 +1,24 @@
 """A folder of one's own beside the checkout: another image, and a database that is elsewhere."""
 
 import os
-from pathlib import Path
 
-import kubernetes_validate
 import pytest
 import yaml
 
-from tests.deploy.manifests import ROOT, Object, kustomized, named
+from tests.deploy.manifests import ROOT, Object, assert_valid, kustomized, loaded, named, objects
 
 
-@pytest.fixture
-def rendered(tmp_path: Path) -> list[Object]:
-    checkout = os.path.relpath(ROOT, tmp_path)
+@pytest.fixture(scope="module")
+def rendered(tmp_path_factory: pytest.TempPathFactory) -> list[Object]:
+    own = tmp_path_factory.mktemp("own")
+    checkout = os.path.relpath(ROOT, own)
     folder = {
         "resources": [checkout],
         "components": [f"{checkout}/deploy/kubernetes/external-database"],
         "images": [{"name": "goods-api", "newName": "registry.example/goods-api", "newTag": "0.1.0"}],
     }
-    (tmp_path / "kustomization.yaml").write_text(yaml.safe_dump(folder), encoding="utf-8")
-    return list(yaml.safe_load_all(kustomized(tmp_path)))
+    (own / "kustomization.yaml").write_text(yaml.safe_dump(folder), encoding="utf-8")
+    return loaded(kustomized(own))
 
 
 def _of(rendered: list[Object], kind: str) -> dict[str, Object]:
@@ -29,12 +28,12 @@ def _of(rendered: list[Object], kind: str) -> dict[str, Object]:
 def test_with_a_database_elsewhere_nothing_of_ours_is_left(rendered: list[Object]) -> None:
     names = {named(document) for document in rendered}
     assert not {name for name in names if name.rpartition("/")[2] in {"postgres", "postgres-data"}}
-    assert len(names) == len(list(yaml.safe_load_all(kustomized()))) - 5
+    assert len(names) == len(objects()) - 5
 
 
 def test_what_is_left_is_valid(rendered: list[Object]) -> None:
     for document in rendered:
-        kubernetes_validate.validate(document, kubernetes_validate.latest_version(), strict=True)
+        assert_valid(document)
 
 
 def test_the_api_the_exporter_and_the_policies_go_there(rendered: list[Object]) -> None:

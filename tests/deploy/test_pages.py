@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from app.config.conf import NAMES
-from tests.deploy.manifests import ROOT
+from tests.deploy.manifests import ROOT, assert_valid
 
 _REFERENCE = ROOT / "docs" / "reference" / "deployment.md"
 _PAGES = sorted((ROOT / "docs" / "how-to").glob("*.md"))
@@ -55,7 +55,7 @@ def test_the_manifests_on_the_pages_are_valid() -> None:
         version = str(document.get("apiVersion", ""))
         if version and not version.startswith(_OTHERS):
             try:
-                kubernetes_validate.validate(document, kubernetes_validate.latest_version(), strict=True)
+                assert_valid(document)
             except kubernetes_validate.ValidationError as error:
                 pytest.fail(f"{page.name}: {error}")
             checked += 1

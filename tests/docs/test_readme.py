@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.commands.conftest import Program, program
+from tests.commands.conftest import Program, forks, program
 
-__all__ = ["program"]
+__all__ = ["forks", "program"]
 
 ROOT = Path(__file__).parents[2]
 LINES = re.findall(r"^\$ (curl .*)$", (ROOT / "README.md").read_text(encoding="utf-8"), re.MULTILINE)

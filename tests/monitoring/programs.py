@@ -39,7 +39,12 @@ def program(name: str) -> str:
 def run(name: str, *arguments: str | Path) -> str:
     """What it prints; an exit code that is not 0 fails the test with it."""
     ended = subprocess.run(
-        [program(name), *map(str, arguments)], capture_output=True, text=True, timeout=120, check=False
+        [program(name), *map(str, arguments)],
+        env={"GOGC": "400", **os.environ},  # Go collects its garbage less often: promtool is a quarter faster with it
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
     )
     assert ended.returncode == 0, ended.stdout + ended.stderr
     return ended.stdout

@@ -10,13 +10,13 @@ import pytest
 import yaml
 
 from app.logs.fields import FIELDS
-from tests.commands.conftest import Program, goods
+from tests.commands.conftest import Program, forks, goods
 from tests.monitoring.boards import ROOT, queries
 from tests.monitoring.grammar import parse
 from tests.monitoring.log_lines import EVENTS, events, written
 from tests.monitoring.stages import Line, run
 
-__all__ = ["goods"]
+__all__ = ["forks", "goods"]
 
 SCHEMA = json.loads((ROOT / "docs" / "reference" / "log-line.schema.json").read_text(encoding="utf-8"))
 AGENTS = {name: ROOT / "monitoring" / "promtail" / name for name in ("promtail.yml", "promtail.kubernetes.yml")}
