@@ -46,7 +46,6 @@ def test_the_description_is_the_one_that_is_committed() -> None:
     assert kept == now, "\n".join(["The description has changed.", how, *islice(changed, 200)])
 
 
-@pytest.mark.slow
 def test_the_linter_says_nothing_and_sees_an_example_that_is_wrong(tmp_path: Path) -> None:
     """The example is for the one rule that is a program of ours. Both at once: to load the linter takes seconds."""
     right, wrong = document(), document()
