@@ -26,8 +26,8 @@ _UNAVAILABLE = (
     "40",  # transaction rollback: serialization failure, deadlock
     "55P03",  # lock not available within lock_timeout
 )
-# Data, a constraint, a rollback, a lock that others hold, a trigger that raises.
-_ROLLED_BACK = ("22", "23", "40", "55", "P0")
+# Data, a constraint, a rollback (but 40003, which does not know), a lock that others hold, a trigger that raises.
+_ROLLED_BACK = ("22", "23", "40001", "40002", "40P01", "55", "P0")
 
 
 class NotSent(asyncpg.InternalClientError):  # type: ignore[misc]  # asyncpg has no types

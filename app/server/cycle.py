@@ -8,6 +8,7 @@ from uvicorn._types import ASGISendEvent
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
 _BODILESS = frozenset((204, 304))
+_CONTROL = bytes({*range(32), 127} - set(b"\t\r\n"))
 
 
 class ResponseCycle(RequestResponseCycle):
@@ -23,14 +24,21 @@ class ResponseCycle(RequestResponseCycle):
             return
         self.response_started = True
         self.waiting_for_100_continue = False
-        status = message["status"]
+        self.transport.write(self._head(message["status"], [*self.default_headers, *message.get("headers", ())]))
+
+    def _head(self, status: int, headers: list[tuple[bytes, bytes]]) -> bytes:
+        """Status line and headers, from which it also learns how the body is framed and whether the connection ends."""
         lines = [STATUS_LINE[status]]
         closing = False
-        for name, value in (*self.default_headers, *message.get("headers", ())):
-            if name == b"content-length":
+        for field, value in headers:
+            name = field.lower()
+            if name == b"content-length" and self.chunked_encoding is None:
                 self.expected_content_length = int(value)
                 self.chunked_encoding = False
-            elif name == b"connection" and value == b"close":
+            elif name == b"transfer-encoding" and value.lower() == b"chunked":
+                self.expected_content_length = 0
+                self.chunked_encoding = True
+            elif name == b"connection" and b"close" in [token.strip() for token in value.lower().split(b",")]:
                 self.keep_alive, closing = False, True
             lines.append(b"%b: %b\r\n" % (name, value))
         if not self.keep_alive and not closing:
@@ -39,6 +47,6 @@ class ResponseCycle(RequestResponseCycle):
             self.chunked_encoding = True
             lines.append(b"transfer-encoding: chunked\r\n")
         head = b"".join(lines)
-        if head.count(b"\n") != len(lines) or head.count(b"\r") != len(lines) or b"\0" in head:
-            raise RuntimeError("A header of the response holds a line end.")
-        self.transport.write(head + b"\r\n")
+        if not head.count(b"\n") == head.count(b"\r") == len(lines) or head.translate(None, _CONTROL) != head:
+            raise RuntimeError("A header of the response holds a control character.")
+        return head + b"\r\n"

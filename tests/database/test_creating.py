@@ -2,6 +2,8 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -11,13 +13,14 @@ from app.goods.schemas.goods import GoodsCreate
 from app.goods.services.origin import Origin
 from app.goods.services.written import Written
 from tests.api.support import everything
-from tests.conftest import Service, until
+from tests.conftest import Service
 
 _CALLS = "SELECT coalesce(sum(calls), 0)::int FROM pg_stat_statements WHERE query LIKE '%INSERT INTO goods (sku%'"
 _REFUSE = """
 CREATE FUNCTION refuse_one() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-  IF NEW.sku = 'REFUSED' THEN RAISE EXCEPTION 'refused for a test' USING ERRCODE = TG_ARGV[0]; END IF;
+  IF NEW.sku = 'SLOWLY REFUSED' THEN PERFORM pg_sleep(0.6); END IF;
+  IF NEW.sku LIKE '%REFUSED' THEN RAISE EXCEPTION 'refused for a test' USING ERRCODE = TG_ARGV[0]; END IF;
   RETURN NEW;
 END $$;
 """
@@ -35,6 +38,11 @@ async def together(service: Service, *skus: str) -> list[Any]:
         ),
         return_exceptions=True,
     )
+
+
+async def one(service: Service, sku: str) -> Any:
+    (outcome,) = await together(service, sku)
+    return outcome
 
 
 @pytest.fixture
@@ -98,19 +106,50 @@ async def test_one_that_the_database_refuses_harms_no_other(
     assert {row["sku"] for row in await refusing.fetch("SELECT sku FROM goods")} == {"BEFORE", "AFTER"}
 
 
-async def test_one_that_waits_for_a_lock_keeps_no_other_waiting(service: Service, connection: Any) -> None:
-    """Whoever creates the same SKU in a long transaction, as an import does, holds up only who wants that one."""
+@asynccontextmanager
+async def held(connection: Any, sku: str) -> AsyncIterator[None]:
+    """Somebody has created a good with this SKU in a long transaction, as an import does, and goes on."""
     async with connection.transaction():
         await connection.execute(
-            "INSERT INTO goods (sku, name, price, created_at, updated_at) VALUES ('HELD', 'x', 1, now(), now())"
+            "INSERT INTO goods (sku, name, price, created_at, updated_at) VALUES ($1, 'x', 1, now(), now())", sku
         )
-        creating = asyncio.ensure_future(together(service, "HELD", "FREE 1", "FREE 2"))
-        found = service.parts.database.background.fetch
-        await until(lambda: found("SELECT FROM goods WHERE sku LIKE 'FREE%' HAVING count(*) = 2"))
-        assert not creating.done()
-    held, *free = await creating
-    assert isinstance(held, SkuTaken)
-    assert all(isinstance(good, Written) for good in free)
+        yield
+
+
+async def test_one_that_waits_for_a_lock_keeps_no_other_waiting(service: Service, connection: Any) -> None:
+    """Neither those that came with it nor those that come later; each way, and though there are two such."""
+    async with held(connection, "HELD"):
+        waiting = []
+        for n in range(3):
+            waiting.append(asyncio.ensure_future(one(service, "HELD")))
+            assert all(isinstance(good, Written) for good in await together(service, f"FREE {n}", f"ALSO FREE {n}"))
+            mixed = [asyncio.ensure_future(one(service, sku)) for sku in ("HELD", f"BESIDE {n}")]
+            assert isinstance(await mixed[1], Written)
+            waiting.append(mixed[0])
+        assert not any(task.done() for task in waiting)
+    assert [type(outcome) for outcome in await asyncio.gather(*waiting)] == [SkuTaken] * len(waiting)
+
+
+async def test_what_fails_late_is_not_tried_again(service: Service, connection: Any, refusing: Any) -> None:
+    """A table that is locked fails at its own deadline; a second one behind it would keep the caller twice as long."""
+    await refusing.execute(
+        "CREATE TRIGGER refused BEFORE INSERT ON goods FOR EACH ROW EXECUTE FUNCTION refuse_one('55P03')"
+    )
+    await connection.execute("SELECT pg_stat_statements_reset()")
+    assert [type(outcome) for outcome in await together(service, "BEFORE", "SLOWLY REFUSED")] == [
+        DatabaseUnavailable
+    ] * 2
+    assert await connection.fetchval("SELECT count(*) FROM goods") == 0
+
+
+async def test_a_long_description_goes_alone(service: Service, connection: Any) -> None:
+    """It may hold a thousand new words, which the others would wait for."""
+    await connection.execute("SELECT pg_stat_statements_reset()")
+    create = service.parts.goods_service.create
+    goods = [GoodsCreate(sku=f"L-{n}", name="x", price=Decimal(1), description="word " * 400) for n in range(3)]
+    written = await asyncio.gather(*(create(good, origin=Origin("a", "b")) for good in goods))
+    assert [good.version for good in written] == [1, 1, 1]
+    assert await connection.fetchval(_CALLS) == 3
 
 
 async def test_two_statements_that_want_the_same_skus_do_not_wait_for_each_other(service: Service) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from tests.conftest import Service, until
 from tests.faults.database import (
+    GOOD,
     NEED_DATABASE,
     PROMISED,
     Database,
@@ -101,6 +102,25 @@ async def test_requests_beyond_the_pool_are_told_so_and_counted(database: Databa
             assert await is_ready(client), "health checks have connections of their own"
         # Answered by the database, whether the good is there or not, or turned away before.
         assert (await writes[0])[0].status_code in (200, 404, 503)
+        await assert_serves(client, 100, clients=4)
+        await assert_whole(service.parts.database.primary)
+
+
+async def test_creates_that_meet_a_locked_table_are_told_in_time(database: Database) -> None:
+    """Those that come behind two statements that wait give up; nobody has two deadlines of the database's."""
+    settings = database.settings(CONNECT_TIMEOUT=0.3)
+    async with served(settings) as (service, client), database.session() as opened:
+        async with opened.transaction():
+            await opened.execute("LOCK TABLE goods IN ACCESS EXCLUSIVE MODE")
+            creating = []
+            for _ in range(20):
+                creating.append(asyncio.create_task(timed(client.post("/goods", json=GOOD))))
+                await asyncio.sleep(0.05)  # one after the other, so that they do not share a statement
+            answers = await asyncio.gather(*creating)
+        for answer, seconds in answers:
+            assert answer.status_code == 503
+            assert seconds < 2 * settings.connect_timeout + settings.lock_timeout + 1
+        assert sum(seconds < 1 for _, seconds in answers) > 10, "most wait for no more than their turn"
         await assert_serves(client, 100, clients=4)
         await assert_whole(service.parts.database.primary)
 

@@ -286,6 +286,8 @@ async def test_a_client_that_sends_no_more_is_answered(tiny: Tiny) -> None:
         (b"x-name", b"a\rb"),
         (b"x-name", b"a\0b"),
         (b"x-name: a\r\nx-other", b"b"),
+        (b"x-name", b"a\x1bb"),
+        (b"x-name", b"a\x7f"),
     ],
 )
 async def test_no_header_of_an_answer_begins_another(tiny: Tiny, header: tuple[bytes, bytes]) -> None:
@@ -293,6 +295,12 @@ async def test_no_header_of_an_answer_begins_another(tiny: Tiny, header: tuple[b
     assert await tiny.ask(_GET % b"plain") == b""
     tiny.app.header = (b"x-name", b"a\tb; c=\xe9")
     assert b"\r\nx-name: a\tb; c=\xe9\r\n" in await tiny.ask(b"GET /plain HTTP/1.0\r\n\r\n")
+
+
+async def test_headers_are_known_in_any_case(tiny: Tiny) -> None:
+    tiny.app.header = (b"Connection", b"x, Close")
+    answer = await tiny.ask(_GET % b"plain")
+    assert answer.lower().count(b"connection:") == 1
 
 
 async def test_a_connection_is_kept_for_the_next_request_and_closed_when_none_comes(tiny: Tiny) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import gc
 from collections.abc import AsyncIterator, Callable
+from contextvars import ContextVar
 from typing import Any
 
 import pytest
@@ -239,16 +240,71 @@ async def test_who_waits_behind_hanging_queries_gives_up_in_time(complaints: Cal
     assert complaints() == []
 
 
-async def test_queries_that_end_in_time_make_nobody_give_up() -> None:
-    """Longer in all than the patience, but no wait for a query is."""
+async def test_who_waits_gives_up_in_time_though_other_queries_end_meanwhile() -> None:
+    """Each one's time is counted from its own arrival."""
+    loop = asyncio.get_running_loop()
+    patience = 0.2
 
     async def lookup(keys: list[int]) -> dict[int, int]:
-        await asyncio.sleep(0.02)
+        await asyncio.sleep(0.04)
         return {key: key for key in keys}
 
-    batcher: Batcher[int, int] = Batcher(lookup, width=1, size=4, patience=0.2)
+    batcher: Batcher[int, int] = Batcher(lookup, width=1, size=1, patience=patience)
+
+    async def waited(key: int) -> tuple[bool, float]:
+        begun = loop.time()
+        try:
+            assert await batcher.get(key) == key
+        except DatabaseUnavailable:
+            return False, loop.time() - begun
+        return True, loop.time() - begun
+
+    early = [asyncio.create_task(waited(key)) for key in range(20)]
+    await asyncio.sleep(patience / 2)
+    late = asyncio.create_task(waited(20))
+    outcomes = await asyncio.gather(*early)
+    assert outcomes[0][0]
+    given_up = [seconds for answered, seconds in outcomes if not answered]
+    assert given_up
+    assert min(given_up) >= patience, "nobody gives up before their time"
+    assert not late.done(), "nor does who came later"
+    answered, seconds = await late
+    assert answered
+    assert seconds > patience / 2
+
+
+async def test_queries_that_end_in_time_make_nobody_give_up() -> None:
+    async def lookup(keys: list[int]) -> dict[int, int]:
+        await asyncio.sleep(0.01)
+        return {key: key for key in keys}
+
+    batcher: Batcher[int, int] = Batcher(lookup, width=1, size=4, patience=20)
     assert await asyncio.gather(*(batcher.get(key) for key in range(60))) == list(range(60))
-    assert batcher._giving_up is None
+
+
+async def test_what_does_not_fit_into_one_query_goes_into_all_that_may_run() -> None:
+    store = Store(held=True)
+    batcher = Batcher(store.lookup, width=2, size=8)
+    tasks = getting(batcher, *range(20))
+    await turns()
+    assert [len(keys) for keys in store.asked] == [8, 8]
+    store.answer()
+    await asyncio.gather(*tasks)
+    assert [len(keys) for keys in store.asked] == [8, 8, 4]
+
+
+async def test_a_query_knows_nothing_of_who_began_it() -> None:
+    """Otherwise what it logs would be said to be of the request that happened to come first."""
+    request: ContextVar[str] = ContextVar("request")
+    seen: list[str] = []
+
+    async def lookup(keys: list[int]) -> dict[int, int]:
+        seen.append(request.get("nobody"))
+        return {key: key for key in keys}
+
+    request.set("mine")
+    await Batcher(lookup).get(1)
+    assert seen == ["nobody"]
 
 
 async def test_no_more_queries_than_the_width_run_at_a_time() -> None:
@@ -286,4 +342,3 @@ async def test_nothing_is_left_over_when_all_are_answered() -> None:
     assert not batcher._waiting
     assert not batcher._running
     assert not batcher._scheduled
-    assert batcher._giving_up is None

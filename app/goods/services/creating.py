@@ -5,7 +5,8 @@ trip, one flush of the log, one turn of each trigger (figures: docs/decisions/00
 """
 
 import asyncio
-from collections.abc import Sequence
+import enum
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,9 +21,13 @@ from app.goods.services.statements import CREATE
 from app.goods.services.written import Written
 
 _MOST = 64  # goods in one statement
-# How long one good of several may wait for a lock, before each is created alone: whoever creates the same SKU holds it
-# until they commit, which with an import can take minutes.
+# Characters: a longer description can hold a thousand new words, which the others would wait for.
+_LONG = 1_000
+# How long a good may wait for a lock together with others, before each is created alone: whoever creates the same SKU
+# holds it until they commit, which with an import can take minutes.
 _PATIENCE = "100ms"
+# Seconds: what has failed later than this is not tried again, for a second deadline would follow the first.
+_SOON = 0.5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,23 +38,32 @@ class NewGoods:
     origin: Origin
 
 
+class _Apart(enum.Enum):
+    """What is to be done with a good that could not go in with others."""
+
+    ALONE = enum.auto()
+
+
 class Creating:
     """Creates goods. What is wrong with one of them, or keeps it waiting, is no concern of the others."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
-        self._batches: Batcher[NewGoods, Written | Exception] = Batcher(
+        self._batches: Batcher[NewGoods, Written | _Apart] = Batcher(
             self._together, size=_MOST, patience=pool.connect_timeout
         )
 
     async def create(self, new: NewGoods, attempt: Attempt | None) -> Written:
         """Raises SkuTaken. What it gives has been committed."""
-        if attempt is not None:
+        if attempt is not None or len(new.body.description) > _LONG:
             return await self._alone(new, attempt)
         created = await self._batches.get(new)
-        if isinstance(created, Written):
-            return created
-        raise created or SkuTaken()
+        if created is _Apart.ALONE:
+            # In its own request, so that neither the others nor the next batches wait for it.
+            return await self._alone(new)
+        if created is None:
+            raise SkuTaken
+        return created
 
     async def _alone(self, new: NewGoods, attempt: Attempt | None = None) -> Written:
         sql, record = sql_and_values(CREATE, attempt)
@@ -59,20 +73,18 @@ class Creating:
         _, *good = rows[0]
         return Written(*good)
 
-    async def _together(self, wanted: list[NewGoods]) -> dict[NewGoods, Written | Exception]:
-        """The goods that were created; of two with the same SKU the first has it."""
-        if len(wanted) == 1:
-            return {wanted[0]: await self._alone(wanted[0])}
+    async def _together(self, wanted: list[NewGoods]) -> Mapping[NewGoods, Written | _Apart]:
+        """The goods that were created; of two with the same SKU the first has it. If none was, for all to try alone."""
         by_sku: dict[str, NewGoods] = {}
         for new in wanted:
             by_sku.setdefault(new.body.sku, new)
+        began = asyncio.get_running_loop().time()
         try:
             rows = await self._pool.fetch(CREATE.plain, *_values(list(by_sku.values())), _PATIENCE)
         except Exception as error:
-            if not is_rolled_back(error):
+            if not is_rolled_back(error) or asyncio.get_running_loop().time() - began > _SOON:
                 raise
-            outcomes: Sequence[Any] = await asyncio.gather(*map(self._alone, wanted), return_exceptions=True)
-            return dict(zip(wanted, outcomes, strict=True))
+            return dict.fromkeys(wanted, _Apart.ALONE)
         return {by_sku[sku]: Written(*good) for sku, *good in rows}
 
 
