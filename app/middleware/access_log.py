@@ -1,10 +1,9 @@
 """One line for each request, when its answer is complete."""
 
-from starlette.types import Scope
+from collections.abc import Sequence
 
 from app.logs.access import AccessLog
-from app.middleware.route import route_template
-from app.middleware.stack import Step, seconds_since_start, status_of_answer
+from app.middleware.stack import Ended, Step
 
 
 class AccessLogMiddleware(Step):
@@ -13,13 +12,18 @@ class AccessLogMiddleware(Step):
     def __init__(self, log: AccessLog) -> None:
         self._log = log
 
-    def end(self, scope: Scope) -> None:
-        self._log.write(
-            context=scope["state"]["context"],
-            method=scope["method"],
-            route=route_template(scope),
-            path=scope["raw_path"].decode("latin-1"),
-            # 500 is what the server answers when the application is cut off before it could.
-            status=status_of_answer(scope) or 500,
-            duration_seconds=seconds_since_start(scope),
+    def ended(self, requests: Sequence[Ended]) -> None:
+        self._log.write_all(
+            [
+                (
+                    moment,
+                    scope["state"]["context"],
+                    scope["method"],
+                    template,
+                    scope["raw_path"].decode("latin-1"),
+                    status or 500,  # what the server answers when the application is cut off before it could
+                    in_all,
+                )
+                for scope, template, status, _, in_all, moment in requests
+            ]
         )

@@ -1,10 +1,12 @@
 """The HTTP metrics: every route is counted, with nothing to remember when one is added."""
 
+from collections.abc import Sequence
+
 from starlette.types import Scope
 
 from app.metrics.http import HttpMetrics
 from app.middleware.route import is_stream, route_template
-from app.middleware.stack import Step, seconds_since_start
+from app.middleware.stack import Ended, Step, seconds_to_answer
 
 
 class PrometheusMiddleware(Step):
@@ -20,12 +22,16 @@ class PrometheusMiddleware(Step):
         self._metrics.began(scope["method"])
 
     def answer(self, scope: Scope, status: int, _: list[tuple[bytes, bytes]]) -> None:
-        method = scope["method"]
-        trace_id = scope["state"]["context"].trace_id
-        self._metrics.answered(method, route_template(scope), status, seconds_since_start(scope), trace_id=trace_id)
-        if is_stream(scope):
-            self._metrics.ended(method)
+        if is_stream(scope):  # it may not end for hours
+            self._count(scope, route_template(scope), status, seconds_to_answer(scope))
 
-    def end(self, scope: Scope) -> None:
-        if not is_stream(scope):
-            self._metrics.ended(scope["method"])
+    def ended(self, requests: Sequence[Ended]) -> None:
+        for scope, template, status, to_answer, *_ in requests:
+            if not is_stream(scope):
+                self._count(scope, template, status, to_answer)
+
+    def _count(self, scope: Scope, template: str, status: int | None, seconds: float) -> None:
+        method = scope["method"]
+        self._metrics.ended(method)
+        if status is not None:
+            self._metrics.answered(method, template, status, seconds, trace_id=scope["state"]["context"].trace_id)

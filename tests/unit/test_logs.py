@@ -1,11 +1,11 @@
 """The log pipeline: one line a record, whatever the record holds."""
 
-import asyncio
 import io
 import json
 import logging
 import os
 import re
+import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.logs.access import AccessLog
+from app.logs.access import AccessLog, Ended
 from app.logs.context import RequestContext, current_request
 from app.logs.fields import ACCESS_EVENT, ACCESS_LOGGER, ACCESS_MESSAGE, EXTRA_FIELDS, FIELDS
 from app.logs.pipeline import Form, LineHandler, configure_logging, pipeline_handler
@@ -312,40 +312,33 @@ class Pipe(io.StringIO):
         return super().write(text)
 
 
-async def test_the_access_lines_of_one_turn_are_written_together_in_their_order() -> None:
+def ended(path: str, status: int = 200) -> Ended:
+    return (time.time(), CONTEXT, "GET", "/goods/{id}", path, status, 0.001)
+
+
+def test_the_access_lines_of_several_requests_are_written_together_in_their_order() -> None:
     pipe = Pipe()
     piped(stream=pipe)
-    log = AccessLog()
-    for n in range(30):
-        access(log, path=f"/{n}", status=500 if n % 2 else 200)
-    assert pipe.writes == []
-    await asyncio.sleep(0)
+    AccessLog().write_all([ended(f"/{n}", 500 if n % 2 else 200) for n in range(30)])
     (written,) = pipe.writes
     assert [json.loads(line)["path"] for line in written.splitlines()] == [f"/{n}" for n in range(30)]
-    access(log, path="/later")
-    await asyncio.sleep(0)
-    assert len(pipe.writes) == 2
 
 
-async def test_several_workers_write_no_more_at_once_than_a_pipe_takes_whole() -> None:
+def test_several_workers_write_no_more_at_once_than_a_pipe_takes_whole() -> None:
     pipe = Pipe()
     piped(stream=pipe)
-    log = AccessLog(several_workers=True)
     paths = [f"/{n}" for n in range(30)]
     paths.insert(7, "/" + "x" * 10_000)  # more than a pipe takes whole: it has a write of its own
-    for path in paths:
-        access(log, path=path)
-    await asyncio.sleep(0)
+    AccessLog(several_workers=True).write_all([ended(path) for path in paths])
     assert all(text.endswith("\n") for text in pipe.writes)
     assert [json.loads(line)["path"] for line in "".join(pipe.writes).splitlines()] == paths
     assert [len(text) > 4096 for text in pipe.writes].count(True) == 1
     assert len(pipe.writes) < 10
 
 
-async def test_the_level_is_asked_for_each_line_of_a_turn() -> None:
-    stream = piped(level="error")
-    log = AccessLog()
-    for status in (200, 503, 404):
-        access(log, path="/", status=status)
-    await asyncio.sleep(0)
-    assert only_line(stream)["status"] == 503
+@pytest.mark.parametrize("form", ["json", "console"])
+def test_the_level_is_asked_for_each_of_several_lines(form: Form) -> None:
+    stream = piped(form, level="error")
+    AccessLog().write_all([ended("/"), ended("/", 503), ended("/", 404)])
+    (line,) = stream.getvalue().splitlines()
+    assert "503" in line

@@ -71,7 +71,7 @@ class GoodsExports:
         """A part in the order of ids, and the id that the next one comes after, if there may be one."""
         filters = Filters.of(selection)
         [[text, goods, last]] = await self._replica.read(_sql(filters.names, form), *filters.values, after or 0, PAGE)
-        return Part((text or "").encode(), goods), last if goods == PAGE else None
+        return Part(text or b"", goods), last if goods == PAGE else None
 
     async def _searched(self, selection: GoodsFilter, form: Format, after: Any) -> tuple[Part, Any]:
         page = await self._lists.read(selection.model_copy(update={"after": after}))
@@ -80,12 +80,16 @@ class GoodsExports:
 
 @lru_cache
 def _sql(filters: tuple[str, ...], form: Format) -> str:
-    """The lines of one part as one text. Parameters: the filters' values, the id before, the limit."""
+    """The lines of one part, as bytes that are sent as they are.
+
+    Parameters: the filters' values, the id before, the limit.
+    """
     found = conditions(filters)
     n = 1 + sum("$" in condition for condition in found)
     matching = where([*found, f"g.id > ${n}::bigint"])
     page = f"SELECT g.id, {_LINES[form]} AS line FROM goods g{matching} ORDER BY g.id LIMIT ${n + 1}"  # noqa: S608 - constants only
-    return f"SELECT string_agg(line, '' ORDER BY id), count(*), max(id) FROM ({page}) page"  # noqa: S608 - the same
+    lines = "convert_to(string_agg(line, '' ORDER BY id), 'UTF8')"
+    return f"SELECT {lines}, count(*), max(id) FROM ({page}) page"  # noqa: S608 - the same
 
 
 def _heard(reading: "asyncio.Task[Any]") -> None:
