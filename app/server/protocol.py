@@ -18,6 +18,7 @@ from uvicorn.server import ServerState
 from app.server.body_fault import mark_body_fault
 from app.server.cycle import ResponseCycle
 from app.server.gentle import TRAILERS, GentleTransport, closing_unless_read
+from app.server.keep_alive import KeepAlive
 from app.server.rejection import (
     Answer,
     HeadRefused,
@@ -73,7 +74,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self._due: Rejection | None = None  # to be answered when the answers before it are
         self._running: RequestResponseCycle | None = None
         self._gentle: GentleTransport | None = None
-        self._idle_since: float | None = None  # in the loop's time; None while a request is there
+        self._keep_alive = KeepAlive(self.loop, self.timeout_keep_alive, self.timeout_keep_alive_handler)
 
     # What the transport calls
 
@@ -86,8 +87,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self._stop_head_timer()
         if self._linger_timer is not None:
             self._linger_timer.cancel()
-        if self.timeout_keep_alive_task is not None:
-            self.timeout_keep_alive_task.cancel()
+        self._keep_alive.stop()
         # uvicorn tells the request that came last; with pipelining that is not the one which is being answered.
         running = self._running
         if running is not None and not running.response_complete:
@@ -326,26 +326,10 @@ class GuardedProtocol(HttpToolsProtocol):
             cycle, app = self.pipeline.pop()
             self._start_asgi_task(cycle, app)
             return
-        self._idle_since = self.loop.time()
-        if self.timeout_keep_alive_task is None:
-            self._wait_for_request(self.timeout_keep_alive)
+        self._keep_alive.idle()
 
     def _unset_keepalive_if_required(self) -> None:
-        # The timer goes on: to make one for each request takes longer than to look, when it fires, what became of it.
-        self._idle_since = None
-
-    def _wait_for_request(self, seconds: float) -> None:
-        self.timeout_keep_alive_task = self.loop.call_later(seconds, self._look_for_request)
-
-    def _look_for_request(self) -> None:
-        self.timeout_keep_alive_task = None
-        if self._idle_since is None or self.transport.is_closing():
-            return
-        left = self._idle_since + self.timeout_keep_alive - self.loop.time()
-        if left > 0:
-            self._wait_for_request(left)
-        else:
-            self.transport.close()
+        self._keep_alive.busy()
 
     # Closing
 
