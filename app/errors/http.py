@@ -116,7 +116,7 @@ def invalid_input(errors: Sequence[Mapping[str, Any]]) -> InvalidInput:
 
 def invalid_query(errors: Sequence[Mapping[str, Any]]) -> InvalidInput:
     """What pydantic complains of in a query's parameters, without their values."""
-    return InvalidInput([_fault({**entry, "loc": ("query", *entry["loc"])}) for entry in errors[:_MOST_FAULTS]])
+    return invalid_input([{**entry, "loc": ("query", *entry["loc"])} for entry in errors])
 
 
 def allowed_methods(request: Request) -> str:
